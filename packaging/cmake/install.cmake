@@ -1,0 +1,1 @@
+# What `cmake --install` gives: both libraries, the headers, the CMake package, the pkg-config file, the commands.

@@ -1,0 +1,29 @@
+# How this project's targets are made: one place for language level, warnings and visibility.
+
+set(CMAKE_CXX_STANDARD 17)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_C_STANDARD 99)
+set(CMAKE_C_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+find_package(Threads REQUIRED)
+
+# Warnings for all of the project's own code.
+function(whydrop_warnings target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -pedantic -Wvla -Wshadow -Wconversion
+    $<$<BOOL:${WHYDROP_WARNINGS_AS_ERRORS}>:-Werror>)
+endfunction()
+
+# whydrop_module(NAME SOURCES...): one room of the SDK, built once and linked into both libraries, the tools and the tests.
+# Includes are written from the repository's root ("platform/clock.h") and from sdk/ ("core/bytes.h").
+function(whydrop_module name)
+  add_library(whydrop_${name} OBJECT ${ARGN})
+  target_include_directories(whydrop_${name} PUBLIC
+    ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/sdk ${PROJECT_SOURCE_DIR}/sdk/include)
+  set_target_properties(whydrop_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON
+    CXX_VISIBILITY_PRESET hidden C_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+  target_compile_options(whydrop_${name} PRIVATE -ffunction-sections -fdata-sections)
+  whydrop_warnings(whydrop_${name})
+  set_property(GLOBAL APPEND PROPERTY WHYDROP_MODULES whydrop_${name})
+endfunction()

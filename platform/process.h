@@ -1,0 +1,41 @@
+// The process around us: fork guard, exit hooks, libraries loaded on demand, counters of the system.
+//
+// Thread rule: any thread unless a function says otherwise. Not for recording calls.
+#ifndef WHYDROP_PLATFORM_PROCESS_H
+#define WHYDROP_PLATFORM_PROCESS_H
+
+#include <cstddef>
+#include <cstdint>
+
+#include "platform/status.h"
+
+namespace whydrop::platform {
+
+// A page that reads as zeros in a child of fork or clone, made once in the life of the process: state that must not be
+// inherited lives in it. Where the system cannot wipe (before Linux 4.14), pthread_atfork clears it. nullptr: no memory.
+void* WipedOnForkPage(size_t size);
+
+// Keeps this library's code in memory until the process ends, even when its module is unloaded.
+void PinLibrary();
+
+// Runs `hook` at exit() and quick_exit(). May be called again later: the newest hook runs first.
+void RunAtExit(void (*hook)());
+
+// Closes down in order are told by the system (log-off, shutdown): `on_session_end` is then called on the worker's thread
+// or a thread of the system. On Linux there is no such notice to a process: returns kUnsupported.
+Status WatchSessionEnd(void (*on_session_end)());
+
+// The system's count of out-of-memory kills that could have hit this process (its cgroup's, else the machine's).
+// False: unknown.
+bool OutOfMemoryKills(uint64_t* out);
+
+// The host's count of packets dropped for want of a route. False: unknown.
+bool NoRouteDrops(uint64_t* out);
+
+// A shared library loaded on demand and never unloaded. nullptr: not there.
+void* LoadLibraryByName(const char* const* names, size_t count);
+void* FindSymbol(void* library, const char* name);
+
+}  // namespace whydrop::platform
+
+#endif
