@@ -25,7 +25,9 @@ def failure(seen, connecting):
     call, name = seen.get("call"), seen.get("errno_name")
     if call == "app_heartbeat_timeout":
         return {"error_kind": 0, "operation": 7}
-    if name == "EOF(recv=0)":
+    # A send that went well, then recv returned 0: the application reports the peer's close.
+    drained = call == "send" and name == "NONE" and (seen.get("calls_after") or [{}])[0] == {"call": "recv", "ret": 0}
+    if name == "EOF(recv=0)" or drained:
         return {"peer_closed": 1}
     if name not in KINDS:
         return {}
@@ -44,8 +46,11 @@ def local_network(seen):
     if address is not None:
         out["local_address_present"] = int(address is True)
     netlink = seen.get("netlink")
-    if netlink is not None and not seen.get("connecting"):
-        out["link_down_since_recv"] = int(any("NOCARRIER" in n or "DOWN" in n or "DELLINK" in n for _, n in netlink))
+    if netlink is not None:
+        # Events count from the start of the fault, as the detection does.
+        last_recv = (seen.get("latency_s") or 0) - (seen.get("since_recv_ok_s") or float("inf"))
+        out["link_down_since_recv"] = int(any(at >= last_recv and ("DOWN" in name or "NOCARRIER" in name or
+                                                                   "DELLINK" in name) for at, name in netlink))
     return out
 
 

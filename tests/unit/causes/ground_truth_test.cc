@@ -97,7 +97,7 @@ TEST_CASE("the client's verdict on the recorded closes is right, honestly wider 
       ++wrong;
       // A firewall that drops the SYN cannot be told from a path that does.
       CHECK_MESSAGE(close.id == "I_local_fw_drop",
-                    close.id << " " << close.cause << " judged " << name << " by " << verdict.rule);
+                    close.id << " " << close.cause << " judged " << name << " by " << std::string(verdict.rule));
     }
   }
   MESSAGE("client: " << living << " closes, exact " << exact << ", wider " << wider << ", unknown " << unknown
@@ -120,12 +120,16 @@ TEST_CASE("both ends together are judged at least as well as the recorded data s
     if (close.cause == CauseName(joined.verdict.cause)) {
       ++right;
     } else {
-      MESSAGE("joined: " << close.id << " is " << close.cause << ", judged " << CauseName(joined.verdict.cause)
-                         << " by " << joined.verdict.rule);
+      MESSAGE("joined: " << close.id << " is " << close.cause << ", judged "
+                         << std::string(CauseName(joined.verdict.cause)) << " by " << std::string(joined.verdict.rule));
     }
   }
   MESSAGE("joined: " << right << " of " << both << " right");
-  CHECK(right * 100 >= both * 70);
+  // The six others: a middlebox's reset seen by one end only is a lost state by the rules (G_rst_both_server_idle);
+  // lost state that drops everything looks like a broken path (N_nat_strict_dropinvalid_client_talks); two clients
+  // without a time-out noticed nothing before the recording ended (F_if_admin_down_none, F_addr_removed_none); a local
+  // firewall that answers for the peer is indistinguishable from the path (F_local_fw_rst_ut4, F_local_fw_icmp_ut4).
+  CHECK(right >= 41);
 }
 
 }  // namespace
