@@ -4,9 +4,7 @@
 #
 # Sanitizers register their globals by symbol, and other systems have other tools: both get the plain archive.
 set(WHYDROP_STATIC_ARCHIVE $<TARGET_FILE:whydrop_static>)
-string(TOUPPER "${CMAKE_BUILD_TYPE}" whydrop_build_type)
-string(FIND "${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_${whydrop_build_type}}" "-fsanitize" whydrop_sanitized)
-if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND CMAKE_OBJCOPY AND whydrop_sanitized EQUAL -1)
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND CMAKE_OBJCOPY AND NOT WHYDROP_SANITIZED)
   set(WHYDROP_STATIC_ARCHIVE ${PROJECT_BINARY_DIR}/package/libwhydrop.a)
   set(whydrop_one_object ${PROJECT_BINARY_DIR}/package/whydrop.o)
   get_property(whydrop_modules GLOBAL PROPERTY WHYDROP_MODULES)
