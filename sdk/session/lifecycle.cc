@@ -196,6 +196,7 @@ whydrop_result Lifecycle::Start(Settings&& settings) {
     session->older_ = newest;
     newest = session;
     session->settings_ = std::move(settings);
+    session->settings_.upload.after_library_loaded = RegisterExitHook;
     do {
       session->epoch_ = static_cast<uint16_t>(g_epoch.fetch_add(1, std::memory_order_relaxed) + 1);
     } while (session->epoch_ == 0);
@@ -226,6 +227,7 @@ void Lifecycle::Stop(End end) {
     cell->crashing.store(nullptr, std::memory_order_release);
     if (session->hooks_installed_) platform::UninstallCrashHooks();
     if (gone) {
+      session->writer_.WriteThrough();  // counters since the last pulse; the worker, whose call it is, has ended
       session->storage_.Retire();
     } else {
       cell->leaving.store(session, std::memory_order_release);
@@ -257,7 +259,7 @@ void Session::NoteExit(int32_t exit_reason) {
 
 void Session::Stats(whydrop_stats* out) {
   out->storage = storage_mode_.load(std::memory_order_relaxed);
-  out->recorded = writer_.life()->recorded.load(std::memory_order_relaxed);
+  out->recorded = writer_.Recorded();
   out->dropped = writer_.LossCount(Loss::kEventsDropped) + writer_.LossCount(Loss::kConnectionsRefused) +
                  writer_.LossCount(Loss::kLabelsInvalid) + writer_.LossCount(Loss::kTagsDropped);
   const UploadCounters* counters = worker_.counters();

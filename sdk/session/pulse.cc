@@ -59,7 +59,7 @@ void Worker::Pulse() {
   SeeNetwork();
   if (pulses_ % kEverySecond == 0) SeeHandlers();
   if (pulses_ % kSampleEvery == 0) SampleSystem();
-  if (session_->storage().mode() == platform::StorageMode::kFile) writer.WriteThrough();
+  writer.WriteThrough();
   if (pulses_ % kSyncEvery == kSyncEvery - 1) session_->storage().Sync();
   ++pulses_;
 }
