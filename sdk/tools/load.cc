@@ -81,7 +81,8 @@ bool LoadRing(const RingContents& ring, Loaded* out) {
   ListDamage(ring.damage, out);
   const bool running = out->state == Loaded::State::kRunning;
   for (const Rotation& rotation : PlanRotations(ring, FactsOf(ring, now))) {
-    const SessionReport report = running ? ReportRunningSession(ring, TimeOfDeathMs(ring)) : rotation.report;
+    const bool no_end_yet = running && rotation.scope.kind == BatchScope::Kind::kEnded;
+    const SessionReport report = no_end_yet ? ReportRunningSession(ring, TimeOfDeathMs(ring)) : rotation.report;
     for (const std::string& body : EncodeRotation(ring, report, rotation.scope)) {
       if (!AppendBatch(body, out)) return false;
     }
