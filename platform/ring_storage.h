@@ -6,6 +6,7 @@
 #ifndef WHYDROP_PLATFORM_RING_STORAGE_H
 #define WHYDROP_PLATFORM_RING_STORAGE_H
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -57,6 +58,14 @@ class RingStorage {
   StorageMode mode_ = StorageMode::kVolatile;
   std::string path_;
   File file_;
+  // Written may run on any thread while the owner ends the file: the file is closed only when nobody is inside, or else a
+  // record could be written into whatever got the same descriptor next.
+  std::atomic<bool> writes_file_{false};
+  mutable std::atomic<uint32_t> writers_{0};
+
+  Status MapFile(size_t size);
+  Status AllocatePrivate(size_t size);
+  void CloseFile();
 };
 
 // If `address` lies in a mapped ring (a SIGBUS because another process cut the file), puts private memory in its place and

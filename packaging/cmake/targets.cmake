@@ -9,6 +9,13 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
 find_package(Threads REQUIRED)
 
+# Whether the flags of this build ask for a sanitizer.
+string(TOUPPER "${CMAKE_BUILD_TYPE}" whydrop_build_type)
+set(WHYDROP_SANITIZED OFF)
+if("${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_${whydrop_build_type}}" MATCHES "-fsanitize=")
+  set(WHYDROP_SANITIZED ON)
+endif()
+
 # Warnings for all of the project's own code.
 function(whydrop_warnings target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -pedantic -Wvla -Wshadow -Wconversion

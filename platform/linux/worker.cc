@@ -1,0 +1,138 @@
+#include "platform/worker.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <cstring>
+#include <new>
+
+#include "platform/clock.h"
+#include "platform/identity.h"
+#include "platform/linux/errno_status.h"
+
+namespace whydrop::platform {
+namespace {
+
+// Enough for an HTTP client with TLS, which runs on this thread.
+constexpr size_t kStackBytes = 512 * 1024;
+constexpr int kNiceness = 10;
+
+// What owner and thread share. It belongs to whoever joins: an owner that gave up waiting leaves it to the thread for
+// good.
+struct SharedThread {
+  pthread_t thread = {};
+  char name[16] = {};
+  void (*body)(void*) = nullptr;
+  void* user = nullptr;
+  std::atomic<bool> done{false};
+  Waiter finished;
+};
+
+void* RunThread(void* argument) {
+  auto* shared = static_cast<SharedThread*>(argument);
+  pthread_setname_np(pthread_self(), shared->name);
+  // Fails without harm where limits forbid it.
+  setpriority(PRIO_PROCESS, static_cast<id_t>(CurrentThreadId()), kNiceness);
+  shared->body(shared->user);
+  shared->done.store(true, std::memory_order_release);
+  shared->finished.Wake();
+  return nullptr;
+}
+
+// The game's signals belong to the game's threads. A fault of this thread must still reach the crash handlers: blocked,
+// it would end the process at once.
+sigset_t SignalsToBlock() {
+  sigset_t set;
+  sigfillset(&set);
+  for (const int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS, SIGABRT}) sigdelset(&set, signal);
+  return set;
+}
+
+int CreateThread(SharedThread* shared) {
+  pthread_attr_t attributes;
+  int error = pthread_attr_init(&attributes);
+  if (error != 0) return error;
+  // Refused where static thread-local data alone is larger; the default size is then as good.
+  pthread_attr_setstacksize(&attributes, kStackBytes);
+  const sigset_t blocked = SignalsToBlock();
+  sigset_t before;
+  pthread_sigmask(SIG_SETMASK, &blocked, &before);
+  error = pthread_create(&shared->thread, &attributes, RunThread, shared);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  pthread_attr_destroy(&attributes);
+  return error;
+}
+
+}  // namespace
+
+Waiter::~Waiter() {
+  if (handle_ >= 0) close(static_cast<int>(handle_));
+}
+
+Status Waiter::Open() {
+  if (handle_ >= 0) return OkStatus();
+  const int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (fd < 0) return StatusFromErrno(errno);
+  handle_ = fd;
+  return OkStatus();
+}
+
+void Waiter::Wake() {
+  const ErrnoKeeper keep_errno;
+  const uint64_t one = 1;
+  // Refused only when the counter is full: then the waiter is awake already.
+  [[maybe_unused]] const ssize_t written = write(static_cast<int>(handle_), &one, sizeof(one));
+}
+
+void Waiter::Wait(uint32_t timeout_ms, intptr_t extra) {
+  pollfd descriptors[2] = {{static_cast<int>(handle_), POLLIN, 0}, {static_cast<int>(extra), POLLIN, 0}};
+  const int timeout = timeout_ms > INT32_MAX ? INT32_MAX : static_cast<int>(timeout_ms);
+  // A negative descriptor is ignored by poll. An interrupted wait is over early, which every caller must bear anyway.
+  poll(descriptors, 2, timeout);
+  uint64_t count = 0;
+  [[maybe_unused]] const ssize_t taken = read(static_cast<int>(handle_), &count, sizeof(count));
+}
+
+Status WorkerThread::Start(const char* name, void (*body)(void*), void* user) {
+  if (started_) return {StatusKind::kInvalid, 0};
+  auto* shared = new (std::nothrow) SharedThread;
+  if (shared == nullptr) return {StatusKind::kNoMemory, 0};
+  strncpy(shared->name, name, sizeof(shared->name) - 1);
+  shared->body = body;
+  shared->user = user;
+  Status status = shared->finished.Open();
+  if (status.ok()) {
+    const int error = CreateThread(shared);
+    if (error != 0) status = StatusFromErrno(error);
+  }
+  if (!status.ok()) {
+    delete shared;
+    return status;
+  }
+  shared_ = shared;
+  started_ = true;
+  return OkStatus();
+}
+
+bool WorkerThread::Join(uint32_t timeout_ms) {
+  if (!started_) return true;
+  auto* shared = static_cast<SharedThread*>(shared_);
+  const uint64_t start_ns = MonotonicNs();
+  while (!shared->done.load(std::memory_order_acquire)) {
+    const uint64_t waited_ms = (MonotonicNs() - start_ns) / 1000000;
+    if (waited_ms >= timeout_ms) return false;
+    shared->finished.Wait(static_cast<uint32_t>(timeout_ms - waited_ms), -1);
+  }
+  pthread_join(shared->thread, nullptr);
+  delete shared;
+  shared_ = nullptr;
+  started_ = false;
+  return true;
+}
+
+}  // namespace whydrop::platform
