@@ -1,33 +1,33 @@
 # The Debian packages that building, showing and testing whydrop needs, in this one place. To be sourced by bash:
 #
 #   . packaging/debian-packages.sh
-#   whydrop_install_packages build|demo|test
+#   whydrop_install_packages build|demo|test...
 #
 # Installs only what is missing, asks apt for new lists only when the known ones do not serve, and says nothing when
 # there is nothing to do.
 
 whydrop_packages() {
-  local build="cmake ninja-build g++ pkg-config zlib1g-dev libcurl4-openssl-dev libcurl4 protobuf-compiler
-    libprotobuf-dev libboost-dev libssl-dev libsqlite3-dev"
-  local demo="python3 iproute2"
-  local test="doctest-dev clang clang-format openssl"
   case $1 in
-    build) echo $build ;;
-    demo) echo $build $demo ;;
-    test) echo $build $demo $test ;;
+    build) echo cmake ninja-build g++ pkg-config zlib1g-dev libcurl4-openssl-dev libcurl4 protobuf-compiler \
+                libprotobuf-dev libboost-dev libssl-dev libsqlite3-dev ;;
+    demo) whydrop_packages build && echo python3 iproute2 ;;
+    test) whydrop_packages demo && echo doctest-dev clang openssl ccache ;;
     *) echo "whydrop_install_packages: build, demo or test, not '$1'" >&2; return 2 ;;
   esac
 }
 
 whydrop_install_packages() {
-  local wanted missing=() package as_root=() log
-  wanted=$(whydrop_packages "$1") || return
+  local wanted="" some kind missing=() package as_root=() log
+  for kind in "$@"; do
+    some=$(whydrop_packages "$kind") || return
+    wanted+=" $some"
+  done
   if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
     echo "This is no Debian-like system: install the counterparts of these packages by hand and build with cmake:" >&2
-    echo "  $wanted" >&2
+    echo " $wanted" >&2
     return 2
   fi
-  for package in $wanted; do
+  for package in $(printf '%s\n' $wanted | sort -u); do
     [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || missing+=("$package")
   done
   ((${#missing[@]})) || return 0

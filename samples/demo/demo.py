@@ -158,7 +158,7 @@ def print_where(experiment, tool):
     collector = experiment.collector
     print(f"""
 Kept for a look:
-  one dead player's ring   {tool} show {experiment.rings_dir}/segfault_main-0.ring
+  one dead player's ring   {tool} inspect {experiment.rings_dir}/segfault_main-0.ring
   the database             {collector.database}
   the page and the API     {collector.admin}/   {collector.admin}/v1/attribution?group_by=cause,side,server_error
   everything else          {experiment.directory}
