@@ -1,0 +1,44 @@
+// Conditions that rules of several tables share.
+//
+// Thread rule: pure.
+#ifndef WHYDROP_CAUSES_CONDITIONS_H
+#define WHYDROP_CAUSES_CONDITIONS_H
+
+#include "core/evidence.h"
+#include "whydrop/whydrop.h"
+
+namespace whydrop {
+
+inline bool Is(const Evidence& e, Field field, int64_t value) { return e.Has(field) && e.Get(field) == value; }
+inline bool AtLeast(const Evidence& e, Field field, int64_t value) { return e.Has(field) && e.Get(field) >= value; }
+inline bool AtMost(const Evidence& e, Field field, int64_t value) { return e.Has(field) && e.Get(field) <= value; }
+inline bool IsPositive(const Evidence& e, Field field) { return AtLeast(e, field, 1); }
+
+inline bool IsError(const Evidence& e, ErrorKind kind) { return Is(e, Field::error_kind, static_cast<int64_t>(kind)); }
+inline bool IsAppTimeout(const Evidence& e) { return Is(e, Field::operation, WHYDROP_OP_APP_TIMEOUT); }
+inline bool HasFailed(const Evidence& e) { return e.Has(Field::error_kind) || IsAppTimeout(e); }
+inline bool HasEnd(const Evidence& e) {
+  return HasFailed(e) || e.IsTrue(Field::peer_closed) || e.IsTrue(Field::closed_locally);
+}
+
+// The application was still setting the connection up when the error came.
+inline bool IsConnecting(const Evidence& e) {
+  return AtLeast(e, Field::operation, WHYDROP_OP_RESOLVE) && AtMost(e, Field::operation, WHYDROP_OP_TLS);
+}
+
+inline bool IsTcp(const Evidence& e) { return Is(e, Field::protocol, WHYDROP_TCP); }
+inline bool IsUdp(const Evidence& e) { return Is(e, Field::protocol, WHYDROP_UDP); }
+inline bool IsEstablished(const Evidence& e) { return e.IsTrue(Field::established); }
+
+// A TCP reset. The same error of a UDP socket means that the peer's port is closed.
+inline bool IsReset(const Evidence& e) { return IsError(e, ErrorKind::kReset) && !IsUdp(e); }
+inline bool IsSilenceBefore(const Evidence& e) {
+  return IsPositive(e, Field::retransmits) || IsPositive(e, Field::probes);
+}
+inline bool IsTimeout(const Evidence& e) { return IsError(e, ErrorKind::kTimedOut) || IsAppTimeout(e); }
+
+inline constexpr int64_t kAckFlowsMs = 2000;  // an acknowledgement this young: the peer's TCP is alive
+
+}  // namespace whydrop
+
+#endif

@@ -1,0 +1,201 @@
+#include "causes/conditions.h"
+#include "causes/rules.h"
+
+namespace whydrop {
+namespace {
+
+constexpr int64_t kHangGapMs = 5000;
+constexpr int64_t kTcpRuleFirst = 15;  // the client rules 15-18: the peer's reset or close
+constexpr int64_t kTcpRuleLast = 18;
+
+using View = JoinedView;
+
+bool IsPeersEnd(const View& v) { return v.client_rule >= kTcpRuleFirst && v.client_rule <= kTcpRuleLast; }
+bool IsRule(const View& v, int number) { return v.client_rule == number; }
+
+bool IsInherited(const Evidence& e) {
+  return !HasEnd(e) && e.Has(Field::session_end) && !e.Has(Field::announced_reason);
+}
+bool IsPeersEndOrInherited(const View& v) { return IsPeersEnd(v) || IsInherited(*v.client); }
+
+// The server closed by its own will: nothing else had ended the connection before, except that it tired of waiting.
+bool ServerClosed(const View& v) {
+  if (v.server == nullptr || !v.server->IsTrue(Field::closed_locally)) return false;
+  return !v.server->IsTrue(Field::peer_closed) && (!HasFailed(*v.server) || IsAppTimeout(*v.server));
+}
+bool ServerClosedFor(const View& v, int64_t reason) {
+  return ServerClosed(v) && Is(*v.server, Field::close_reason, reason);
+}
+bool IsServersResetExplained(const View& v) {
+  return ServerClosed(v) &&
+         (IsPositive(*v.server, Field::unread_at_close_bytes) || v.server->IsTrue(Field::linger_zero));
+}
+
+// The server's side says nothing of the end: no record, or one that was open when it was last seen.
+bool NoServerEnd(const View& v) { return v.server == nullptr ? !v.context.end_recorded : !HasEnd(*v.server); }
+bool ServerProcessGone(const View& v) {
+  return v.context.process_replaced || (v.server != nullptr && v.server->Has(Field::session_end));
+}
+bool ServerHostGone(const View& v) {
+  return v.context.host_replaced ||
+         (v.server != nullptr && (Is(*v.server, Field::session_end, WHYDROP_CAUSE_SYSTEM_DOWN) ||
+                                  Is(*v.server, Field::session_end, WHYDROP_CAUSE_SYSTEM_SHUTDOWN)));
+}
+
+bool IsSilent(const Evidence& e) { return !HasEnd(e) && !e.Has(Field::session_end); }
+bool IsClientSilent(const View& v) { return IsSilent(*v.client); }
+bool IsServerSilent(const View& v) {
+  return v.server != nullptr && IsSilent(*v.server) && !ServerProcessGone(v) && !ServerHostGone(v);
+}
+bool IsClientReset(const View& v) { return IsReset(*v.client) && !IsConnecting(*v.client); }
+bool IsServerReset(const View& v) { return v.server != nullptr && IsReset(*v.server); }
+bool IsSilenceOnEither(const View& v) {
+  return IsSilenceBefore(*v.client) || (v.server != nullptr && IsSilenceBefore(*v.server));
+}
+
+bool ServerWaitedForUs(const View& v) {
+  if (v.server == nullptr || !IsTimeout(*v.server)) return false;
+  return Is(*v.server, Field::snd_wnd_bytes, 0) ||
+         (IsAppTimeout(*v.server) && AtMost(*v.server, Field::last_ack_recv_ms, kAckFlowsMs));
+}
+bool HangByHeartbeat(const View& v) {
+  return IsInherited(*v.client) && ServerWaitedForUs(v) &&
+         (Is(*v.client, Field::session_end, WHYDROP_CAUSE_CLIENT_HANG) ||
+          (Is(*v.client, Field::session_end, WHYDROP_CAUSE_CLIENT_KILLED) &&
+           AtLeast(*v.client, Field::hang_gap_ms, kHangGapMs)));
+}
+bool HangByServer(const View& v) {
+  return IsInherited(*v.client) && ServerWaitedForUs(v) &&
+         Is(*v.client, Field::session_end, WHYDROP_CAUSE_CLIENT_KILLED);
+}
+
+bool Transfer(const View& v) { return IsPeersEndOrInherited(v) && ServerClosedFor(v, WHYDROP_CLOSE_TRANSFER); }
+bool Kick(const View& v) { return IsPeersEndOrInherited(v) && ServerClosedFor(v, WHYDROP_CLOSE_KICK); }
+bool Shutdown(const View& v) { return IsPeersEndOrInherited(v) && ServerClosedFor(v, WHYDROP_CLOSE_SHUTDOWN); }
+bool Idle(const View& v) { return IsPeersEndOrInherited(v) && ServerClosedFor(v, WHYDROP_CLOSE_IDLE); }
+bool ServerReset(const View& v) { return IsPeersEnd(v) && IsServersResetExplained(v); }
+bool ServerClose(const View& v) { return IsPeersEnd(v) && ServerClosed(v); }
+
+// A reset after silence is what a rebooted host answers; there the host's end is the nearer explanation.
+bool ServerDied(const View& v) {
+  return NoServerEnd(v) && ServerProcessGone(v) &&
+         (IsRule(v, 12) || IsRule(v, 16) || IsRule(v, 18) || (IsRule(v, 15) && !ServerHostGone(v)));
+}
+bool HostDown(const View& v) {
+  return NoServerEnd(v) && ServerHostGone(v) && (IsRule(v, 11) || IsRule(v, 14) || IsRule(v, 15));
+}
+bool StateLost(const View& v) {
+  return (IsClientReset(v) || IsClientSilent(v)) && (IsServerReset(v) || IsServerSilent(v)) &&
+         !(IsClientSilent(v) && IsServerSilent(v)) && IsSilenceOnEither(v);
+}
+bool BothReset(const View& v) {
+  return IsClientReset(v) && IsServerReset(v) && Is(*v.client, Field::retransmits, 0) &&
+         Is(*v.server, Field::retransmits, 0);
+}
+bool OneReset(const View& v) {
+  return (IsClientReset(v) && IsServerSilent(v)) || (IsClientSilent(v) && IsServerReset(v));
+}
+bool BothTimedOut(const View& v) {
+  return IsRule(v, 14) && v.server != nullptr && (IsTimeout(*v.server) || ServerClosedFor(v, WHYDROP_CLOSE_IDLE));
+}
+
+bool AloneTransfer(const View& v) { return ServerClosedFor(v, WHYDROP_CLOSE_TRANSFER); }
+bool AloneKick(const View& v) { return ServerClosedFor(v, WHYDROP_CLOSE_KICK); }
+bool AloneShutdown(const View& v) { return ServerClosedFor(v, WHYDROP_CLOSE_SHUTDOWN); }
+bool AloneIdle(const View& v) { return ServerClosedFor(v, WHYDROP_CLOSE_IDLE); }
+bool AloneLogout(const View& v) { return ServerClosedFor(v, WHYDROP_CLOSE_LOGOUT); }
+
+constexpr Confidence kLow = Confidence::kLow;
+constexpr Confidence kMedium = Confidence::kMedium;
+constexpr Confidence kHigh = Confidence::kHigh;
+
+constexpr JoinedRule kDeathRules[] = {
+    {{"joined-hang-heartbeat", 0, WHYDROP_CAUSE_CLIENT_HANG, kHigh,
+      "The client's main loop had stopped, and the server waited for it ({server.error}) until the process ended."},
+     HangByHeartbeat},
+    {{"joined-hang", 0, WHYDROP_CAUSE_CLIENT_HANG, kMedium,
+      "The client's machine acknowledged but the client did not answer ({server.error}); then its process ended."},
+     HangByServer},
+};
+
+constexpr JoinedRule kJoinedRules[] = {
+    {{"joined-transfer", 0, WHYDROP_CAUSE_SERVER_TRANSFER, kHigh,
+      "The server closed the connection for a transfer to another server; the client saw: {end}."},
+     Transfer},
+    {{"joined-kick", 0, WHYDROP_CAUSE_SERVER_KICK, kHigh,
+      "The server closed the connection to remove the player; the client saw: {end}."},
+     Kick},
+    {{"joined-shutdown", 0, WHYDROP_CAUSE_SERVER_SHUTDOWN, kHigh,
+      "The server closed the connection for its shutdown; the client saw: {end}."},
+     Shutdown},
+    {{"joined-idle", 0, WHYDROP_CAUSE_SERVER_IDLE_TIMEOUT, kHigh,
+      "The server closed the connection because it was idle; the client saw: {end}."},
+     Idle},
+    {{"joined-server-reset", 0, WHYDROP_CAUSE_SERVER_RESET, kHigh,
+      "The server closed the connection in a way that resets it (unread bytes: {server.unread_at_close_bytes}, linger "
+      "0: {server.linger_zero}); the client saw: {end}."},
+     ServerReset},
+    {{"joined-server-close", 0, WHYDROP_CAUSE_SERVER_CLOSE, kHigh,
+      "The server closed the connection itself, without a special reason; the client saw: {end}."},
+     ServerClose},
+    {{"joined-server-died", 0, WHYDROP_CAUSE_SERVER_DIED, kHigh,
+      "The client saw: {end}. The server's process ended without recording a close."},
+     ServerDied},
+    {{"joined-host-down", 0, WHYDROP_CAUSE_SERVER_HOST_DOWN, kHigh,
+      "The client saw: {end}. The server recorded no end, and its whole machine was restarted or fell silent."},
+     HostDown},
+    {{"joined-state-lost", 0, WHYDROP_CAUSE_PATH_STATE_LOST, kMedium,
+      "Client: {end}; server: {server.end}. Neither had closed, and packets had gone unanswered before: something "
+      "between them forgot the connection."},
+     StateLost},
+    {{"joined-both-reset", 0, WHYDROP_CAUSE_PATH_RESET, kMedium,
+      "Client and server were both reset ({error}; {server.error}), and neither had closed: something between them "
+      "sent "
+      "the resets."},
+     BothReset},
+    {{"joined-one-reset", 0, WHYDROP_CAUSE_PATH_STATE_LOST, kLow,
+      "Client: {end}; server: {server.end}. Neither had closed: something between them forgot the connection or reset "
+      "it, which cannot be told apart."},
+     OneReset},
+    {{"joined-both-timed-out", 0, WHYDROP_CAUSE_PATH_TIMEOUT, kHigh,
+      "Client and server each waited for the other in vain ({end}; {server.end}): the path between them was broken."},
+     BothTimedOut},
+};
+
+constexpr JoinedRule kServerAloneRules[] = {
+    {{"alone-transfer", 0, WHYDROP_CAUSE_SERVER_TRANSFER, kLow,
+      "The server closed the connection for a transfer; the client did not report."},
+     AloneTransfer},
+    {{"alone-kick", 0, WHYDROP_CAUSE_SERVER_KICK, kLow,
+      "The server closed the connection to remove the player; the client did not report."},
+     AloneKick},
+    {{"alone-shutdown", 0, WHYDROP_CAUSE_SERVER_SHUTDOWN, kLow,
+      "The server closed the connection for its shutdown; the client did not report."},
+     AloneShutdown},
+    {{"alone-idle", 0, WHYDROP_CAUSE_SERVER_IDLE_TIMEOUT, kLow,
+      "The server closed the idle connection; the client did not report."},
+     AloneIdle},
+    {{"alone-logout", 0, WHYDROP_CAUSE_LOCAL_CLOSE, kLow,
+      "The server closed the connection because the player logged out; the client did not report."},
+     AloneLogout},
+    {{"alone-server-reset", 0, WHYDROP_CAUSE_SERVER_RESET, kLow,
+      "The server closed the connection in a way that resets it (unread bytes: {server.unread_at_close_bytes}); the "
+      "client did not report."},
+     IsServersResetExplained},
+    {{"alone-server-close", 0, WHYDROP_CAUSE_SERVER_CLOSE, kLow,
+      "The server closed the connection itself; the client did not report."},
+     ServerClosed},
+};
+
+template <typename Row, int kCount>
+constexpr RuleTable<Row> TableOf(const Row (&rows)[kCount]) {
+  return {rows, kCount};
+}
+
+}  // namespace
+
+RuleTable<JoinedRule> DeathRules() { return TableOf(kDeathRules); }
+RuleTable<JoinedRule> JoinedRules() { return TableOf(kJoinedRules); }
+RuleTable<JoinedRule> ServerAloneRules() { return TableOf(kServerAloneRules); }
+
+}  // namespace whydrop

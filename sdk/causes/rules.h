@@ -1,0 +1,84 @@
+// The rule tables: what each rule is called, what it says and when it holds. Ordered, first match wins. A condition on
+// absent evidence is false, so a rule lists by its conditions exactly the evidence it needs.
+//
+// Thread rule: pure; static tables.
+#ifndef WHYDROP_CAUSES_RULES_H
+#define WHYDROP_CAUSES_RULES_H
+
+#include "causes/classifier.h"
+
+namespace whydrop {
+
+// What every rule says. In a sentence {name} stands for the field of that name of the judged end, {server.name} for the
+// server's; {error}, {session} and {server.error} are words made of several fields (see explain.cc).
+struct Rule {
+  const char* name;
+  int number;  // row of the table of client rules, which the joined rules refer to; 0: none
+  Cause cause;
+  Confidence confidence;
+  const char* sentence;
+};
+
+struct ClientRule {
+  Rule rule;
+  bool (*matches)(const Evidence& evidence);
+};
+
+struct SessionRule {
+  Rule rule;
+  bool (*matches)(const SessionEvidence& evidence);
+};
+
+// Both ends as the joined rules see them.
+struct JoinedView {
+  const Evidence* client = nullptr;
+  const Evidence* server = nullptr;
+  ServerContext context;
+  int client_rule = 0;  // number of the client rule whose evidence matched, also where the verdict is unknown
+};
+
+struct JoinedRule {
+  Rule rule;
+  bool (*matches)(const JoinedView& view);
+};
+
+template <typename Row>
+struct RuleTable {
+  const Row* rows;
+  int count;
+  const Row* begin() const { return rows; }
+  const Row* end() const { return rows + count; }
+
+  template <typename Input>
+  const Rule* Match(const Input& input) const {
+    for (const Row& row : *this) {
+      if (row.matches(input)) return &row.rule;
+    }
+    return nullptr;
+  }
+};
+
+RuleTable<ClientRule> ClientRules();
+RuleTable<SessionRule> SessionRules();
+RuleTable<JoinedRule> DeathRules();   // the client's process died: consulted first
+RuleTable<JoinedRule> JoinedRules();  // then these
+RuleTable<JoinedRule> ServerAloneRules();
+
+// Rules that stand in no table because what they say is computed.
+extern const Rule kInheritedRule;  // the session's own end and its confidence
+extern const Rule kProxyRule;      // TCP speaks only of the way to a proxy
+extern const Rule kNoRule;
+
+// The client rule that decides on this evidence, or nullptr. `evidence` must be what ForRules() returned.
+const Rule* MatchClientRule(const Evidence& evidence);
+
+// A close by the application while the peer had been silent for long is judged like its own time-out: the player left
+// because nothing moved any more.
+bool IsCloseOfSilentConnection(const Evidence& evidence);
+
+// True: the application's round trips are so much longer than TCP's that something in between ends the connection.
+bool IsProxied(const Evidence& evidence);
+
+}  // namespace whydrop
+
+#endif

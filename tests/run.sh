@@ -1,0 +1,156 @@
+#!/usr/bin/env bash
+# Builds and tests everything, in an order that fails early, and ends with a table and a line for machines.
+#
+# Usage: tests/run.sh [--quick | --full] [--jobs N] [--no-install]
+#   (default)     dev build with warnings as errors and all its tests, release build with the installed package and the
+#                 demo, then the parts that need it under AddressSanitizer and ThreadSanitizer
+#   --quick       the dev build and its tests only
+#   --full        the long runs of a release as well: kill test 100,000, fuzzers for 2 hours each, three demos
+#   --jobs N      parallel compilations and tests (2)
+#   --no-install  do not install missing Debian packages
+#
+# The last line is "N passed, N failed, N skipped", summed over all phases. Exit code 0: something ran and nothing failed.
+# Everything is written to build/, apart from Debian packages.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+mode=default
+jobs=2
+install=yes
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --quick) mode=quick ;;
+    --full) mode=full ;;
+    --jobs) jobs="${2:?--jobs needs a number}"; shift ;;
+    --no-install) install=no ;;
+    -h | --help) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0"; exit 0 ;;
+    *) echo "tests/run.sh: unknown option $1; see --help" >&2; exit 2 ;;
+  esac
+  shift
+done
+
+mkdir -p build
+passed=0 failed=0 skipped=0
+table=()
+
+launcher=()
+if command -v ccache >/dev/null; then
+  launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+fi
+
+# row NAME SECONDS PASSED FAILED SKIPPED: adds a phase to the table and to the sums.
+row() {
+  table+=("$(printf '%-28s %6s s %8s %8s %8s' "$1" "$2" "$3" "$4" "$5")")
+  passed=$((passed + $3)) failed=$((failed + $4)) skipped=$((skipped + $5))
+}
+
+finish() {
+  echo
+  printf '%-28s %8s %8s %8s %8s\n' phase time passed failed skipped
+  [ ${#table[@]} -eq 0 ] || printf '%s\n' "${table[@]}"
+  echo
+  echo "$passed passed, $failed failed, $skipped skipped"
+  if [ "$failed" -gt 0 ] || [ "$passed" -eq 0 ]; then exit 1; fi
+  exit 0
+}
+
+# step NAME COMMAND...: counts only when it fails, and then nothing that builds on it can run. For builds.
+step() {
+  local name="$1" start=$SECONDS
+  shift
+  echo "== $name"
+  if "$@"; then
+    row "$name" $((SECONDS - start)) 0 0 0
+  else
+    row "$name" $((SECONDS - start)) 0 1 0
+    return 1
+  fi
+}
+
+# single NAME COMMAND...: counts as one test.
+single() {
+  local name="$1" start=$SECONDS
+  shift
+  echo "== $name"
+  if "$@"; then row "$name" $((SECONDS - start)) 1 0 0; else row "$name" $((SECONDS - start)) 0 1 0; fi
+}
+
+# attribute FILE NAME: a number of the first element of a JUnit report, 0 if it is not there.
+attribute() {
+  local value
+  value="$(grep -m1 -oE "[[:space:]]$2=\"[0-9]+\"" "$1" 2>/dev/null | grep -oE '[0-9]+')"
+  echo "${value:-0}"
+}
+
+# tests NAME PRESET CTEST_OPTIONS...: counts every test of the tree that the options select.
+tests() {
+  local name="$1" preset="$2" start=$SECONDS report="$PWD/build/report-$2.xml" status=0
+  shift 2
+  echo "== $name"
+  rm -f "$report"
+  ctest --test-dir "build/$preset" -j"$jobs" --output-on-failure --no-tests=error --output-junit "$report" "$@" || status=$?
+  local all bad skip
+  all="$(attribute "$report" tests)"
+  bad="$(attribute "$report" failures)"
+  skip=$(($(attribute "$report" skipped) + $(attribute "$report" disabled)))
+  if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then bad=1 all=$((all + 1)); fi
+  row "$name" $((SECONDS - start)) $((all - bad - skip)) "$bad" "$skip"
+}
+
+configure() {
+  local preset="$1"
+  shift
+  cmake --preset "$preset" "${launcher[@]}" -DWHYDROP_WARNINGS_AS_ERRORS=ON "$@" >"build/configure-$preset.log" 2>&1 ||
+    { cat "build/configure-$preset.log"; return 1; }
+}
+
+build() {
+  local preset="$1"
+  shift
+  cmake --build "build/$preset" --parallel "$jobs" "$@"
+}
+
+# targets PRESET REGEX: the programs of a tree whose names match, as options of build.
+targets() {
+  ninja -C "build/$1" -t targets all | sed -n 's/: phony$//p' | grep -xE "$2" | sort -u
+}
+
+if [ "$install" = yes ] && [ -f packaging/debian-packages.sh ]; then
+  # shellcheck source=/dev/null
+  . packaging/debian-packages.sh
+  step "packages" whydrop_install_packages build demo test || finish
+  if [ ${#launcher[@]} -eq 0 ] && command -v ccache >/dev/null; then
+    launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+  fi
+fi
+[ "$mode" = full ] && export WHYDROP_TEST_FULL=1
+
+step "dev: configure" configure dev || finish
+tests "dev: architecture" dev -L architecture
+step "dev: build" build dev || finish
+tests "dev: tests" dev -LE "architecture|long"
+[ "$mode" = quick ] && finish
+
+if step "asan: configure" configure asan -DWHYDROP_BUILD_SAMPLES=OFF -DWHYDROP_BUILD_TOOLS=OFF; then
+  mapfile -t asan_targets < <(targets asan '(core|platform|ring|causes|upload|session)_test|fuzz_.*|.*_fuzz|crash_.*|.*_crash')
+  step "asan: build" build asan --target "${asan_targets[@]}" && tests "asan: tests" asan -L "unit|fuzz|crash" -LE long
+fi
+
+if step "tsan: configure" configure tsan -DWHYDROP_BUILD_SAMPLES=OFF -DWHYDROP_BUILD_TOOLS=OFF; then
+  mapfile -t tsan_targets < <(targets tsan '(ring|session|upload)_test')
+  step "tsan: build" build tsan --target "${tsan_targets[@]}" && tests "tsan: tests" tsan -R '^unit\.(ring|session|upload)'
+fi
+
+if step "release: configure" configure release; then
+  mapfile -t release_targets < <(targets release 'whydrop|whydrop_static|whydrop_static_archive|whydrop_tool|whydrop_collector|game_client|game_server|close_lab|minimal')
+  step "release: build" build release --target "${release_targets[@]}" && tests "release: installed package" release -L consumer
+fi
+
+demos=1
+[ "$mode" = full ] && demos=3
+for run in $(seq "$demos"); do
+  [ -x samples/demo.sh ] && single "demo $run" samples/demo.sh
+done
+
+[ "$mode" = full ] && tests "dev: long runs" dev -L long
+finish
