@@ -242,7 +242,7 @@ TEST_CASE("the game's crash handlers stay where they are if it asks for that") {
   sigaction(SIGSEGV, nullptr, &before);
   REQUIRE(session.Start() == WHYDROP_OK);
   sigaction(SIGSEGV, nullptr, &during);
-  CHECK(during.sa_handler == before.sa_handler);
+  CHECK((during.sa_handler == before.sa_handler));
   whydrop_thread_attach();
 }
 
@@ -255,8 +255,8 @@ TEST_CASE("stop gives the signal handlers back") {
   sigaction(SIGSEGV, nullptr, &during);
   whydrop_stop();
   sigaction(SIGSEGV, nullptr, &after);
-  CHECK(during.sa_sigaction != before.sa_sigaction);
-  CHECK(after.sa_sigaction == before.sa_sigaction);
+  CHECK((during.sa_sigaction != before.sa_sigaction));
+  CHECK((after.sa_sigaction == before.sa_sigaction));
 }
 
 TEST_CASE("threads record while sessions come and go") {
