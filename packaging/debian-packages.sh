@@ -11,7 +11,7 @@ whydrop_packages() {
     build) echo cmake ninja-build g++ pkg-config zlib1g-dev libcurl4-openssl-dev libcurl4 protobuf-compiler \
                 libprotobuf-dev libboost-dev libssl-dev libsqlite3-dev ;;
     demo) whydrop_packages build && echo python3 iproute2 ;;
-    test) whydrop_packages demo && echo doctest-dev clang openssl ccache ;;
+    test) whydrop_packages demo && echo doctest-dev clang binutils openssl ccache ;;
     *) echo "whydrop_install_packages: build, demo or test, not '$1'" >&2; return 2 ;;
   esac
 }
