@@ -278,7 +278,7 @@ int main(int argc, char **argv) {
   config.app_version = strcpy(app_version, letters(64));
   config.app_key = strcpy(app_key, letters(128));
   CHECK(whydrop_start(&config) == WHYDROP_OK);
-  memset(app_id, 'x', sizeof app_id); /* the strings were copied */
+  memset(app_id, 'x', sizeof app_id - 1); /* the strings were copied */
   CHECK(whydrop_start(&config) == WHYDROP_ERROR_ALREADY_STARTED);
   CHECK(stats_now().storage == WHYDROP_STORAGE_MAPPED || stats_now().storage == WHYDROP_STORAGE_FILE);
 
