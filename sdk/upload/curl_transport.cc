@@ -124,8 +124,10 @@ class CurlTransport : public HttpTransport {
 
   // Only that one protocol, whatever the library was built with.
   bool SetProtocol(CURL* easy, bool tls) {
-    return Set(easy, CURLOPT_PROTOCOLS_STR, tls ? "https" : "http") ||
-           Set(easy, CURLOPT_PROTOCOLS, static_cast<long>(tls ? CURLPROTO_HTTPS : CURLPROTO_HTTP));
+#if LIBCURL_VERSION_NUM >= 0x075500
+    if (Set(easy, CURLOPT_PROTOCOLS_STR, tls ? "https" : "http")) return true;
+#endif
+    return Set(easy, CURLOPT_PROTOCOLS, static_cast<long>(tls ? CURLPROTO_HTTPS : CURLPROTO_HTTP));
   }
 
   bool Prepare(const HttpRequest& request, Transfer* transfer) {
