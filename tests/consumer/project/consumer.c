@@ -141,7 +141,7 @@ static void check_labels(void) {
     const char *token;
     uint64_t counted;
   } cases[] = {
-      {"gate-3", "token", 0}, {NULL, NULL, 0}, {"10.0.0.1:80", NULL, 1}, {"Gate", NULL, 1},
+      {"gate-3", "token", 0}, {NULL, NULL, 1}, {"10.0.0.1:80", NULL, 1}, {"Gate", NULL, 1},
   };
   whydrop_conn_info info;
   uint64_t before;
