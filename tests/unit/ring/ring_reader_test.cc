@@ -46,9 +46,16 @@ struct Original {
     for (const RingTotal& total : contents.totals) totals.insert(total.endpoint + '/' + std::to_string(total.cause));
     for (const RingConnection& connection : contents.connections) {
       connections.insert(IdentityKey(connection));
-      if (connection.open) continue;
-      ended.push_back(connection);
-      // A connection whose end record is damaged may still be seen as open when its slot was not freed.
+      if (!connection.open) {
+        ended.push_back(connection);
+      } else if (connection.identity.token_hash == decltype(connection.identity.token_hash){}) {
+        // FullRing renamed it: without the newer copy of its identity the older one counts.
+        RingConnection before = connection;
+        const ConnectionIdentity named = TestConnection("", connection.identity.number % 2 == 1);
+        before.identity.has_token = named.has_token;
+        before.identity.token_hash = named.token_hash;
+        connections.insert(IdentityKey(before));
+      }
     }
   }
 
