@@ -165,7 +165,7 @@ struct LifePage {
 
   CrashMarker crash;
 };
-static_assert(sizeof(LifePage) <= kLifeBytes);
+static_assert(offsetof(LifePage, losses) == 96 && offsetof(LifePage, crash) == 296 && sizeof(LifePage) <= kLifeBytes);
 
 // Offsets of one ring file, derived from its size and its number of connections alone.
 struct RingLayout {
