@@ -225,31 +225,18 @@ Status Harvester::FreezeFacts(const RingContents& ring, HarvestFacts* facts) con
   return platform::WriteDurably(path, bytes.data(), bytes.size());
 }
 
-// A rotation that was about to be sealed when the process died is made first, from exactly the range that was written
-// down, because some of its parts may exist or even be sent; what is left is the next rotation.
 Status Harvester::Convert(const RingContents& ring) {
   HarvestFacts facts;
   Status status = FreezeFacts(ring, &facts);
   if (!status.ok()) return status;
   Step(5);
-  const SessionReport report = ReportSession(ring, facts);
-  BatchScope rest;
-  rest.rotation = ring.life.rotation;
-  rest.key_from = ring.life.sealed_index;
-  if (ring.life.seal_to > ring.life.sealed_index) {
-    BatchScope unfinished;
-    unfinished.kind = BatchScope::Kind::kRunning;
-    unfinished.rotation = ring.life.rotation;
-    unfinished.key_from = ring.life.sealed_index;
-    unfinished.key_to = ring.life.seal_to;
-    status = PutRotation(outbox_, ring, ReportRunningSession(ring, ring.life.seal_reference_ms), unfinished);
+  const std::vector<Rotation> rotations = PlanRotations(ring, facts);
+  for (const Rotation& rotation : rotations) {
+    status = PutRotation(outbox_, ring, rotation.report, rotation.scope);
     if (!status.ok()) return status;
-    rest.rotation = ring.life.rotation + 1;
-    rest.key_from = ring.life.seal_to;
   }
-  status = PutRotation(outbox_, ring, report, rest);
-  if (status.ok()) Remember(ring, report);
-  return status;
+  Remember(ring, rotations.back().report);
+  return OkStatus();
 }
 
 void Harvester::Remember(const RingContents& ring, const SessionReport& report) {

@@ -1,0 +1,47 @@
+// The two ends of one connection, put together: what the classifier says, and what the server's own error number said.
+//
+// Thread rule: pure.
+#ifndef WHYDROP_COLLECTOR_JOIN_H
+#define WHYDROP_COLLECTOR_JOIN_H
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "causes/classifier.h"
+#include "core/evidence.h"
+
+namespace whydrop::collector {
+
+enum class Replaced : int32_t { kNo = 0, kProcess = 1, kHost = 2 };
+
+// One end's record of the connection and what is known of the session it belongs to.
+struct EndRecord {
+  Evidence evidence;
+  bool open = false;
+  int32_t platform = 0;
+  int32_t session_end = 0;
+  bool more_reports_follow = false;   // the session runs and reports in rotations
+  Replaced replaced = Replaced::kNo;  // a new process took the place of this one, which had fallen silent
+};
+
+struct Joined {
+  JoinedVerdict verdict;
+  std::string server_error;  // "104 ECONNRESET", "recv 0", "time-out", "none", "no record"
+};
+
+// At least one end must be there.
+Joined Join(const std::optional<EndRecord>& client, const std::optional<EndRecord>& server, bool recovered);
+
+// True if the record tells how the connection ended; a running server also reports those that have not.
+bool TellsAnEnd(const EndRecord& record);
+
+// What the server's program alone had in its hands when the connection ended.
+std::string ServerErrorName(const EndRecord& server);
+
+// The outcome that a cause alone implies, for connections that were only counted.
+Outcome OutcomeOfCause(Cause cause);
+
+}  // namespace whydrop::collector
+
+#endif

@@ -1,0 +1,93 @@
+// whydrop-collector: takes batches on one address and tells why players drop on another.
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "samples/collector/admin_api.h"
+#include "samples/collector/http_server.h"
+#include "samples/collector/ingest.h"
+#include "samples/collector/log_line.h"
+#include "samples/collector/options.h"
+#include "samples/collector/store.h"
+
+namespace whydrop::collector {
+namespace {
+
+constexpr int kExitFailure = 1;
+constexpr int kExitUsage = 2;
+constexpr unsigned kThreads = 4;
+
+int64_t UnixSeconds() {
+  const auto since = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::seconds>(since).count();
+}
+
+std::string Url(bool tls, const Endpoint& endpoint, uint16_t port) {
+  const bool v6 = endpoint.host.find(':') != std::string::npos;
+  return std::string(tls ? "https://" : "http://") + (v6 ? "[" + endpoint.host + "]" : endpoint.host) + ":" +
+         std::to_string(port);
+}
+
+void Run(const Options& options) {
+  // A peer that is gone is an error of one write, never the end of the process.
+  std::signal(SIGPIPE, SIG_IGN);
+  Metrics metrics;
+  const std::unique_ptr<Store> store = OpenStore(options.store_url, UnixSeconds, &metrics);
+  Ingest ingest(options, store.get(), UnixSeconds, &metrics);
+  AdminApi admin(store.get(), &metrics);
+  HttpServer server(&metrics);
+  const bool tls = !options.tls_cert.empty();
+  const bool admin_tls = tls && !IsLoopback(options.admin_listen.host);
+  if (tls) server.LoadCertificate(options.tls_cert, options.tls_key);
+  const uint16_t port = server.Listen({options.listen, tls, [&ingest](HttpRequest request, const RespondFn& respond) {
+                                         ingest.Handle(std::move(request), respond);
+                                       }});
+  const uint16_t admin_port =
+      server.Listen({options.admin_listen, admin_tls, [&admin](const HttpRequest& request, const RespondFn& respond) {
+                       respond(admin.Answer(request));
+                     }});
+  server.Start(kThreads);
+  std::printf("listening ingest=%s admin=%s store=%s\n", Url(tls, options.listen, port).c_str(),
+              Url(admin_tls, options.admin_listen, admin_port).c_str(), options.store_url.c_str());
+  std::fflush(stdout);
+  LogInfo("start", "ready");
+  server.WaitForSignal();
+  server.Stop();
+  store->Stop();
+  LogInfo("stop", "everything acknowledged is stored");
+}
+
+int Main(const std::vector<std::string>& arguments) {
+  Options options;
+  std::string error;
+  switch (ParseOptions(arguments, &options, &error)) {
+    case ParseResult::kHelp:
+      std::fputs(HelpText(), stdout);
+      return 0;
+    case ParseResult::kVersion:
+      std::puts("whydrop-collector " WHYDROP_COLLECTOR_VERSION);
+      return 0;
+    case ParseResult::kError:
+      std::fprintf(stderr, "whydrop-collector: %s (see --help)\n", error.c_str());
+      return kExitUsage;
+    case ParseResult::kRun:
+      break;
+  }
+  try {
+    Run(options);
+    return 0;
+  } catch (const std::exception& failure) {
+    std::fprintf(stderr, "whydrop-collector: %s\n", failure.what());
+    return kExitFailure;
+  }
+}
+
+}  // namespace
+}  // namespace whydrop::collector
+
+int main(int argc, char** argv) {
+  return whydrop::collector::Main(std::vector<std::string>(argv + 1, argv + argc));
+}

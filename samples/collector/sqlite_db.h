@@ -1,0 +1,71 @@
+// SQLite behind two small owners. Every failure is a StoreError that carries SQLite's own words.
+//
+// Thread rule: one thread at a time for a Database and its Statements.
+#ifndef WHYDROP_COLLECTOR_SQLITE_DB_H
+#define WHYDROP_COLLECTOR_SQLITE_DB_H
+
+#include <sqlite3.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace whydrop::collector {
+
+class Database {
+ public:
+  // Opens or creates; a second opener of the same file waits up to 5 s for its locks.
+  explicit Database(const std::string& path);
+
+  void Run(const char* sql);  // one or more statements without parameters
+  int64_t LastId() const { return sqlite3_last_insert_rowid(db_.get()); }
+  int Changes() const { return sqlite3_changes(db_.get()); }
+  bool InTransaction() const { return sqlite3_get_autocommit(db_.get()) == 0; }
+  sqlite3* get() const { return db_.get(); }
+
+ private:
+  std::unique_ptr<sqlite3, int (*)(sqlite3*)> db_;
+};
+
+// A prepared statement. Bind in order, then Step; Reset makes it ready for the next use.
+class Statement {
+ public:
+  Statement(const Database& db, const std::string& sql);
+
+  Statement& Int(int64_t value);
+  Statement& Text(std::string_view value);
+  Statement& Blob(std::string_view value);
+  Statement& Null();
+
+  bool Step();  // true: a row stands ready
+  void Execute();  // steps to the end and resets
+  void Reset();
+
+  int64_t IntAt(int column) const { return sqlite3_column_int64(statement_.get(), column); }
+  bool NullAt(int column) const { return sqlite3_column_type(statement_.get(), column) == SQLITE_NULL; }
+  std::string TextAt(int column) const;  // also for blobs
+
+ private:
+  void Check(int status) const;
+
+  sqlite3* db_;
+  std::unique_ptr<sqlite3_stmt, int (*)(sqlite3_stmt*)> statement_;
+  int next_ = 1;
+};
+
+// Resets a shared statement on every way out of a scope, so that no read lock stays behind.
+class ScopedReset {
+ public:
+  explicit ScopedReset(Statement* statement) : statement_(statement) {}
+  ~ScopedReset() { statement_->Reset(); }
+  ScopedReset(const ScopedReset&) = delete;
+  ScopedReset& operator=(const ScopedReset&) = delete;
+
+ private:
+  Statement* statement_;
+};
+
+}  // namespace whydrop::collector
+
+#endif

@@ -1,0 +1,46 @@
+// Reads the ends of a connection back from the tables, for the writer that judges them and for the answers that explain
+// the judgement.
+//
+// Thread rule: as Database.
+#ifndef WHYDROP_COLLECTOR_SQLITE_ENDS_H
+#define WHYDROP_COLLECTOR_SQLITE_ENDS_H
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "samples/collector/sqlite_db.h"
+#include "samples/collector/store.h"
+
+namespace whydrop::collector {
+
+struct StoredEnd {
+  int64_t id = 0;
+  int64_t session = 0;
+  Role role = Role::kClient;
+  std::string app_id;
+  std::string network;
+  bool recovered = false;  // a later connection of the session names it as its previous one, and stood
+  EndView view;
+};
+
+class EndReader {
+ public:
+  explicit EndReader(const Database& db);
+
+  std::vector<StoredEnd> ByToken(const std::string& app_id, const std::string& token_hash);
+  std::vector<StoredEnd> ById(int64_t record);
+
+ private:
+  std::vector<StoredEnd> Read(Statement* statement);
+
+  Statement by_token_;
+  Statement by_id_;
+};
+
+// The server's record to join with: the last one that tells an end, else the last one; nullptr if there is none.
+const StoredEnd* BestServer(const std::vector<StoredEnd>& ends);
+
+}  // namespace whydrop::collector
+
+#endif

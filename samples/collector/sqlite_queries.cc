@@ -1,0 +1,180 @@
+#include "samples/collector/sqlite_queries.h"
+
+#include <cstdlib>
+
+#include "samples/collector/sqlite_ends.h"
+#include "samples/collector/sqlite_schema.h"
+
+namespace whydrop::collector {
+namespace {
+
+constexpr int kMaxGroups = 10000;
+const std::string kTagPrefix = "tag:";
+
+bool IsTag(const std::string& dimension) { return dimension.compare(0, kTagPrefix.size(), kTagPrefix) == 0; }
+
+// Dimensions arrive checked; the values of a tag are bound, so that nothing of the asker's gets into the SQL.
+std::string Column(const std::string& dimension, size_t index) {
+  if (dimension == "side") return "c.cause / 100";
+  if (dimension == "day") return "date(c.at_s, 'unixepoch')";
+  if (IsTag(dimension)) return "coalesce(t" + std::to_string(index) + ".value, '')";
+  return "c." + dimension;
+}
+
+std::string PlatformName(int64_t platform) {
+  static constexpr const char* kNames[] = {"unknown", "linux", "windows", "wine"};
+  return platform >= 0 && platform <= 3 ? kNames[platform] : "unknown";
+}
+
+// A cause's side is its hundreds digit, so any known cause of that hundred names it.
+std::string SideName(int64_t hundreds) {
+  int count = 0;
+  const Cause* causes = AllCauses(&count);
+  for (int i = 0; i < count; ++i) {
+    if (causes[i] / 100 == hundreds) return CauseSide(causes[i]);
+  }
+  return "unknown";
+}
+
+std::string ValueName(const std::string& dimension, const Statement& row, int column) {
+  const int64_t number = row.IntAt(column);
+  if (dimension == "cause") return CauseName(static_cast<Cause>(number));
+  if (dimension == "side") return SideName(number);
+  if (dimension == "outcome") return OutcomeName(static_cast<Outcome>(number));
+  if (dimension == "platform") return PlatformName(number);
+  return row.TextAt(column);
+}
+
+std::string Filters(const AttributionQuery& query) {
+  std::string sql = " WHERE 1";
+  if (!query.app_id.empty()) sql += " AND c.app_id = ?";
+  if (query.from) sql += " AND c.at_s >= ?";
+  if (query.to) sql += " AND c.at_s < ?";
+  return sql;
+}
+
+void BindFilters(const AttributionQuery& query, Statement* statement) {
+  if (!query.app_id.empty()) statement->Text(query.app_id);
+  if (query.from) statement->Int(*query.from);
+  if (query.to) statement->Int(*query.to);
+}
+
+std::string OutcomeFilter(const AttributionQuery& query) {
+  return query.outcome ? "c.outcome = " + std::to_string(static_cast<int32_t>(*query.outcome)) : "1";
+}
+
+// A read transaction: totals and groups speak of the same moment while the writer goes on.
+class Snapshot {
+ public:
+  explicit Snapshot(const Database& db) : db_(db) { Statement(db_, "BEGIN").Execute(); }
+  ~Snapshot() { sqlite3_exec(db_.get(), "ROLLBACK", nullptr, nullptr, nullptr); }
+  Snapshot(const Snapshot&) = delete;
+  Snapshot& operator=(const Snapshot&) = delete;
+
+ private:
+  const Database& db_;
+};
+
+void ReadTotals(const Database& db, const AttributionQuery& query, Attribution* out) {
+  const std::string selected = OutcomeFilter(query);
+  Statement totals(db, "SELECT sum(CASE WHEN c.kind < 2 AND " + selected + " THEN c.count END), sum(CASE WHEN c.kind = 0 AND " +
+                           selected + " THEN c.count END), sum(CASE WHEN c.kind = 2 THEN c.count END) FROM connections c" +
+                           Filters(query));
+  BindFilters(query, &totals);
+  totals.Step();
+  out->connections = static_cast<uint64_t>(totals.IntAt(0));
+  out->reported = static_cast<uint64_t>(totals.IntAt(1));
+  out->unjoined_server_records = static_cast<uint64_t>(totals.IntAt(2));
+}
+
+SessionView ReadSession(const Statement& row) {
+  SessionView view;
+  view.session_id = row.TextAt(0);
+  view.info.app_id = row.TextAt(1);
+  view.info.app_version = row.TextAt(2);
+  view.role = row.IntAt(3) == 0 ? Role::kClient : Role::kServer;
+  view.info.platform = static_cast<int32_t>(row.IntAt(4));
+  view.info.end = static_cast<int32_t>(row.IntAt(5));
+  view.info.end_confidence = static_cast<int32_t>(row.IntAt(6));
+  view.info.crash_code = static_cast<uint32_t>(row.IntAt(7));
+  view.info.crash_module = row.TextAt(8);
+  view.info.crash_offset = static_cast<uint64_t>(row.IntAt(9));
+  view.info.crash_report_id = row.TextAt(10);
+  view.info.uptime_ms = static_cast<uint64_t>(row.IntAt(11));
+  view.ended_unix_ms = row.IntAt(12) * 1000;
+  view.info.connections_opened = static_cast<uint64_t>(row.IntAt(13));
+  return view;
+}
+
+}  // namespace
+
+Attribution ReadAttribution(const Database& db, const AttributionQuery& query) {
+  const Snapshot snapshot(db);
+  Attribution out;
+  ReadTotals(db, query, &out);
+  std::string columns, joins, by;
+  for (size_t i = 0; i < query.group_by.size(); ++i) {
+    columns += Column(query.group_by[i], i) + ", ";
+    by += (i == 0 ? "" : ", ") + std::to_string(i + 1);
+    if (IsTag(query.group_by[i])) {
+      const std::string alias = "t" + std::to_string(i);
+      joins += " LEFT JOIN session_tags " + alias + " ON " + alias + ".session = c.session AND " + alias + ".key = ?";
+    }
+  }
+  Statement groups(db, "SELECT " + columns + "sum(c.count) FROM connections c" + joins + Filters(query) +
+                           " AND c.kind < 2 AND " + OutcomeFilter(query) + " GROUP BY " + by + " ORDER BY sum(c.count) DESC, " +
+                           by + " LIMIT " + std::to_string(kMaxGroups));
+  for (const std::string& dimension : query.group_by) {
+    if (IsTag(dimension)) groups.Text(dimension.substr(kTagPrefix.size()));
+  }
+  BindFilters(query, &groups);
+  while (groups.Step()) {
+    AttributionGroup group;
+    for (size_t i = 0; i < query.group_by.size(); ++i) {
+      group.values.push_back(ValueName(query.group_by[i], groups, static_cast<int>(i)));
+    }
+    group.connections = static_cast<uint64_t>(groups.IntAt(static_cast<int>(query.group_by.size())));
+    out.groups.push_back(std::move(group));
+  }
+  return out;
+}
+
+std::vector<ConnectionView> ReadConnections(const Database& db, const std::string& app_id,
+                                            const std::string& token_hash) {
+  const std::vector<StoredEnd> ends = EndReader(db).ByToken(app_id, token_hash);
+  const StoredEnd* server = BestServer(ends);
+  std::optional<EndView> server_view;
+  std::optional<EndRecord> server_record;
+  if (server != nullptr) {
+    server_view = server->view;
+    server_record = server->view.record;
+  }
+  std::vector<ConnectionView> views;
+  for (const StoredEnd& end : ends) {
+    if (end.role != Role::kClient) continue;
+    views.push_back({Join(end.view.record, server_record, end.recovered), end.view, server_view, false});
+  }
+  if (views.empty() && server != nullptr) {
+    views.push_back({Join(std::nullopt, server_record, false), std::nullopt, server_view, false});
+  }
+  for (ConnectionView& view : views) view.duplicate_token = views.size() > 1;
+  return views;
+}
+
+std::vector<SessionView> ReadSessions(const Database& db, std::optional<int32_t> end, const std::string& app_id,
+                                      uint32_t limit) {
+  std::string sql =
+      "SELECT session_id, app_id, app_version, role, platform, end, end_confidence, code, module, offset, report_id, "
+      "uptime_ms, ended_s, connections_opened FROM sessions WHERE 1";
+  if (end) sql += " AND end = ?";
+  if (!app_id.empty()) sql += " AND app_id = ?";
+  Statement rows(db, sql + " ORDER BY ended_s DESC, id DESC LIMIT ?");
+  if (end) rows.Int(*end);
+  if (!app_id.empty()) rows.Text(app_id);
+  rows.Int(limit);
+  std::vector<SessionView> views;
+  while (rows.Step()) views.push_back(ReadSession(rows));
+  return views;
+}
+
+}  // namespace whydrop::collector

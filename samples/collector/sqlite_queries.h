@@ -1,0 +1,24 @@
+// The questions of the admin interface, asked of the tables.
+//
+// Thread rule: as Database.
+#ifndef WHYDROP_COLLECTOR_SQLITE_QUERIES_H
+#define WHYDROP_COLLECTOR_SQLITE_QUERIES_H
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "samples/collector/sqlite_db.h"
+#include "samples/collector/store.h"
+
+namespace whydrop::collector {
+
+Attribution ReadAttribution(const Database& db, const AttributionQuery& query);
+std::vector<ConnectionView> ReadConnections(const Database& db, const std::string& app_id,
+                                            const std::string& token_hash);
+std::vector<SessionView> ReadSessions(const Database& db, std::optional<int32_t> end, const std::string& app_id,
+                                      uint32_t limit);
+
+}  // namespace whydrop::collector
+
+#endif
