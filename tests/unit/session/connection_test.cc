@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <doctest/doctest.h>
 #include <linux/sockios.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/ioctl.h>
@@ -173,12 +174,20 @@ TEST_CASE("a refused connect is connect_refused") {
   close(client);
 }
 
-TEST_CASE("a server that reads but does not answer is server_hang at the game's own time-out") {
+TEST_CASE("a server that stops reading is server_hang at the game's own time-out") {
   Scene scene;
   scene.Exchange();
-  REQUIRE(send(scene.pair.client, "ping", 4, 0) == 4);
-  whydrop_conn_sent(scene.conn, 4);
-  scene.pair.WaitAcknowledged();
+  const std::string block(64 * 1024, 'x');
+  tcp_info info = {};
+  info.tcpi_snd_wnd = 1;
+  // Until the server's window is closed; its last words about that take a moment.
+  for (const auto end = Now() + std::chrono::seconds(5); info.tcpi_snd_wnd != 0 && Now() < end;) {
+    const ssize_t sent = send(scene.pair.client, block.data(), block.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent > 0) whydrop_conn_sent(scene.conn, static_cast<uint64_t>(sent));
+    socklen_t size = sizeof info;
+    REQUIRE(getsockopt(scene.pair.client, IPPROTO_TCP, TCP_INFO, &info, &size) == 0);
+  }
+  REQUIRE(info.tcpi_snd_wnd == 0);
   CHECK(whydrop_conn_failed(scene.conn, WHYDROP_OP_APP_TIMEOUT, 0) == WHYDROP_CAUSE_SERVER_HANG);
 }
 
