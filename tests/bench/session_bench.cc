@@ -1,5 +1,5 @@
-// What the session costs the game: counters and heartbeat, the start call against its floor, resident memory. Ratios of one
-// run; the floor is what no design of this kind can avoid, written here by hand.
+// What the session costs the game: counters and heartbeat, the start call against its floor, resident memory. Ratios of
+// one run; the floor is what no design of this kind can avoid, written here by hand.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
