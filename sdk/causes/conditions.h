@@ -39,6 +39,12 @@ inline bool IsTimeout(const Evidence& e) { return IsError(e, ErrorKind::kTimedOu
 
 inline constexpr int64_t kAckFlowsMs = 2000;  // an acknowledgement this young: the peer's TCP is alive
 
+// This end waited in vain for an application whose TCP was alive: the path was whole.
+inline bool IsPeerAliveButMute(const Evidence& e) {
+  return IsTimeout(e) &&
+         (Is(e, Field::snd_wnd_bytes, 0) || (IsAppTimeout(e) && AtMost(e, Field::last_ack_recv_ms, kAckFlowsMs)));
+}
+
 }  // namespace whydrop
 
 #endif

@@ -53,11 +53,7 @@ bool IsSilenceOnEither(const View& v) {
   return IsSilenceBefore(*v.client) || (v.server != nullptr && IsSilenceBefore(*v.server));
 }
 
-bool ServerWaitedForUs(const View& v) {
-  if (v.server == nullptr || !IsTimeout(*v.server)) return false;
-  return Is(*v.server, Field::snd_wnd_bytes, 0) ||
-         (IsAppTimeout(*v.server) && AtMost(*v.server, Field::last_ack_recv_ms, kAckFlowsMs));
-}
+bool ServerWaitedForUs(const View& v) { return v.server != nullptr && IsPeerAliveButMute(*v.server); }
 bool HangByHeartbeat(const View& v) {
   return IsInherited(*v.client) && ServerWaitedForUs(v) &&
          (Is(*v.client, Field::session_end, WHYDROP_CAUSE_CLIENT_HANG) ||
