@@ -89,7 +89,7 @@ Match MatchEarlierServerEnd(JoinedView view) {
   Evidence client = *view.client;
   client.Clear(Field::session_end);
   view.client = &client;
-  const bool is_closed = view.server->IsTrue(Field::closed_locally);
+  const bool is_closed = IsClosed(*view.server);
   const bool is_silence = IsTimeout(*view.server) && !IsPeerAliveButMute(*view.server);
   // Every close carries a reason; the ordinary one after a time-out only cleans up.
   const bool has_reason =

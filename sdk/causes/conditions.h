@@ -21,6 +21,9 @@ inline bool HasEnd(const Evidence& e) {
   return HasFailed(e) || e.IsTrue(Field::peer_closed) || e.IsTrue(Field::closed_locally);
 }
 
+// It was closed by its own application: of its own will or, after a failure, to clean up.
+inline bool IsClosed(const Evidence& e) { return e.IsTrue(Field::closed_locally) || e.Has(Field::close_reason); }
+
 // The application was still setting the connection up when the error came.
 inline bool IsConnecting(const Evidence& e) {
   return AtLeast(e, Field::operation, WHYDROP_OP_RESOLVE) && AtMost(e, Field::operation, WHYDROP_OP_TLS);

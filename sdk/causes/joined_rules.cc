@@ -20,7 +20,7 @@ bool IsPeersEndOrInherited(const View& v) { return IsPeersEnd(v) || IsInherited(
 
 // The server closed by its own will: nothing else had ended the connection before, except that it tired of waiting.
 bool ServerClosed(const View& v) {
-  if (v.server == nullptr || !v.server->IsTrue(Field::closed_locally)) return false;
+  if (v.server == nullptr || !IsClosed(*v.server)) return false;
   return !v.server->IsTrue(Field::peer_closed) && (!HasFailed(*v.server) || IsAppTimeout(*v.server));
 }
 bool ServerClosedFor(const View& v, int64_t reason) {

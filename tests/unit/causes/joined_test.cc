@@ -22,7 +22,7 @@ const char kServerClosed[] = "established=1,protocol=1,closed_locally=1,close_re
 const char kCrash[] = "established=1,protocol=1,session_end=200,session_end_confidence=3";
 const char kKilled[] = "established=1,protocol=1,session_end=201,session_end_confidence=2";
 const char kHang[] = "established=1,protocol=1,session_end=203,session_end_confidence=3";
-const char kWaitedInVain[] = "established=1,protocol=1,error_kind=0,operation=7,last_ack_recv_ms=500,closed_locally=1";
+const char kWaitedInVain[] = "established=1,protocol=1,error_kind=0,operation=7,last_ack_recv_ms=500,close_reason=0";
 
 enum ContextBits { kNoContext = 0, kProcessReplaced = 1, kHostReplaced = 2 };
 
@@ -101,8 +101,8 @@ TEST_CASE("a server's end more than 5 s before the client's death decides, less 
   CheckJoined(At(kKilled, 60000), At("established=1,closed_locally=1,close_reason=0,unread_at_close_bytes=9", 54999), 0,
               WHYDROP_CAUSE_SERVER_RESET, Confidence::kMedium);
   CheckJoined(At(kKilled, 60000), At(kSilence, 54999), 0, WHYDROP_CAUSE_PATH_TIMEOUT, Confidence::kMedium);
-  CheckJoined(At(kKilled, 60000), At(kSilence, 54999) + ",closed_locally=1,close_reason=0", 0,
-              WHYDROP_CAUSE_PATH_TIMEOUT, Confidence::kMedium);
+  CheckJoined(At(kKilled, 60000), At(kSilence, 54999) + ",close_reason=0", 0, WHYDROP_CAUSE_PATH_TIMEOUT,
+              Confidence::kMedium);
   CheckJoined(At(kKilled, 60000), At("established=1,error_kind=0,operation=7,closed_locally=1,close_reason=5", 54999),
               0, WHYDROP_CAUSE_SERVER_IDLE_TIMEOUT, Confidence::kMedium);
   CheckJoined(At(kKilled, 60000), At(kResetAfterSilence, 54999), 0, WHYDROP_CAUSE_PATH_STATE_LOST, Confidence::kMedium);
@@ -138,6 +138,17 @@ TEST_CASE("a server that closed for a reason is believed when the client saw onl
   }
 }
 
+TEST_CASE("a server that closed for a reason after its own time-out is believed as well") {
+  const std::string server = "established=1,protocol=1,error_kind=0,operation=7,close_reason=";
+  CheckJoined(kFin, server + "5", 0, WHYDROP_CAUSE_SERVER_IDLE_TIMEOUT, Confidence::kHigh);
+  CheckJoined(kReset, server + "3", 0, WHYDROP_CAUSE_SERVER_KICK, Confidence::kHigh);
+  CheckJoined(kFin, server + "0", 0, WHYDROP_CAUSE_SERVER_CLOSE, Confidence::kHigh);
+  CheckJoined(kSilence, server + "5", 0, WHYDROP_CAUSE_PATH_TIMEOUT, Confidence::kHigh);
+  CheckJoined(kNone, server + "5", 0, WHYDROP_CAUSE_SERVER_IDLE_TIMEOUT, Confidence::kLow);
+  CheckJoined(At(kKilled, 60000), At((server + "5").c_str(), 50000), 0, WHYDROP_CAUSE_SERVER_IDLE_TIMEOUT,
+              Confidence::kMedium);
+}
+
 TEST_CASE("a server's close without a reason is a reset with unread bytes or linger 0, else a close") {
   for (const char* client : {kReset, kAmbiguousReset, kResetAfterSilence, kFin}) {
     CheckJoined(client, kServerClosed, 0, WHYDROP_CAUSE_SERVER_CLOSE, Confidence::kHigh);
@@ -151,7 +162,7 @@ TEST_CASE("a server's close without a reason is a reset with unread bytes or lin
 }
 
 TEST_CASE("a server that closed only after it had failed itself did not close of its own will") {
-  const std::string cleanup = std::string(kReset) + ",closed_locally=1,close_reason=0";
+  const std::string cleanup = std::string(kReset) + ",close_reason=0";
   CheckJoined(kReset, cleanup, 0, WHYDROP_CAUSE_PATH_RESET, Confidence::kMedium);
 }
 
