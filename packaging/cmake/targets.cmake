@@ -8,6 +8,7 @@ set(CMAKE_C_EXTENSIONS OFF)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
 find_package(Threads REQUIRED)
+find_package(ZLIB REQUIRED)
 
 # Whether the flags of this build ask for a sanitizer.
 string(TOUPPER "${CMAKE_BUILD_TYPE}" whydrop_build_type)

@@ -8,12 +8,12 @@
 #include "core/labels.h"
 #include "platform/file.h"
 #include "ring/ring_reader.h"
+#include "upload/uploader.h"
 
 namespace whydrop {
 namespace {
 
 constexpr size_t kMaxPathBytes = 4000;
-constexpr size_t kMaxUrlBytes = 2000;
 constexpr size_t kMaxKeyBytes = 128;
 constexpr uint32_t kMinRingBytes = 64 * 1024;
 constexpr uint32_t kClientRingBytes = 256 * 1024;
@@ -38,43 +38,13 @@ bool Refuse(const Log& log, const char* field, const char* rule) {
   return false;
 }
 
-// An optional string of at most `limit` printable bytes without spaces, or any UTF-8 without control characters.
+// An optional string of 1 to `limit` bytes.
 bool CopyOptional(const char* text, size_t limit, bool (*is_valid)(const char*, size_t), std::string* out) {
   if (text == nullptr) return true;
   const size_t size = BoundedLength(text, limit);
   if (size == 0 || size > limit || !is_valid(text, size)) return false;
   out->assign(text, size);
   return true;
-}
-
-bool StartsWith(const std::string& text, const char* start) { return text.compare(0, std::strlen(start), start) == 0; }
-
-// "localhost", 127.x.x.x or [::1], with or without a port. What looks like one but is a name (127.0.0.1.example) is not.
-bool IsLoopbackAuthority(const std::string& authority) {
-  std::string host = authority;
-  if (!host.empty() && host[0] == '[') {
-    const size_t end = host.find(']');
-    return end != std::string::npos && host.substr(0, end + 1) == "[::1]" &&
-           (end + 1 == host.size() || host[end + 1] == ':');
-  }
-  host = host.substr(0, host.find(':'));
-  if (host == "localhost") return true;
-  return StartsWith(host, "127.") && host.find_first_not_of("0123456789.") == std::string::npos;
-}
-
-bool IsUploadUrl(const char* text, size_t size) {
-  if (!IsPrintableAscii(text, size)) return false;
-  const std::string url(text, size);
-  const std::string path = "/v1/batches";
-  if (url.find_first_of(" \"<>\\^`{|}#?") != std::string::npos) return false;
-  if (size < path.size() || url.compare(size - path.size(), path.size(), path) != 0) return false;
-  const bool secure = StartsWith(url, "https://");
-  if (!secure && !StartsWith(url, "http://")) return false;
-  const size_t start = secure ? 8 : 7;
-  const std::string authority = url.substr(start, url.find('/', start) - start);
-  // No user:password part: it would make a foreign host look like ours.
-  if (authority.empty() || authority.find('@') != std::string::npos) return false;
-  return secure || IsLoopbackAuthority(authority);
 }
 
 bool CheckText(const whydrop_config& config, const Log& log, UploadConfig* out) {
@@ -88,7 +58,9 @@ bool CheckText(const whydrop_config& config, const Log& log, UploadConfig* out) 
     return Refuse(log, "app_version", "must be 1 to 64 bytes of UTF-8 without control characters");
   }
   out->app_version.assign(config.app_version, version_size);
-  if (!CopyOptional(config.upload_url, kMaxUrlBytes, IsUploadUrl, &out->url)) {
+  if (config.upload_url != nullptr && IsUploadUrl(config.upload_url)) {
+    out->url = config.upload_url;
+  } else if (config.upload_url != nullptr) {
     return Refuse(log, "upload_url", "must end in /v1/batches and be https, or http to a loopback host");
   }
   if (!CopyOptional(config.app_key, kMaxKeyBytes, IsPrintableAscii, &out->app_key)) {

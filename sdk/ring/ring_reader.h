@@ -17,13 +17,16 @@ namespace whydrop {
 inline constexpr size_t kMaxClientRingBytes = size_t{1} << 20;
 inline constexpr size_t kMaxServerRingBytes = size_t{64} << 20;
 
+// Stands for the key index of an ended connection that found the key ring full: behind every index that is sealed.
+inline constexpr uint64_t kFlowRingKeyIndex = UINT64_MAX - 1;
+
 struct RingConnection {
   ConnectionIdentity identity;
   bool open = false;      // was open when the ring was left
   Evidence evidence;      // of the end, else the failure kept so far plus counters and times of the live part
   Cause cause = 0;        // the writer's verdict; 0 for open ones
   Confidence confidence = Confidence::kNone;
-  uint64_t key_index = 0;        // of the ended record in the key ring
+  uint64_t key_index = 0;        // of the ended record in the key ring; kFlowRingKeyIndex if it is in the flow ring
   uint64_t link_down_ms = 0;     // open ones: LiveConnection::link_down_ms
   bool failed = false;           // open ones: a failure or peer's close was kept
 };
@@ -64,7 +67,7 @@ struct RingLife {
   uint64_t recorded = 0, connections_opened = 0;
   uint64_t losses[kLossCount] = {};
   uint64_t sealed_index = 0, seal_to = 0, seal_reference_ms = 0;
-  uint32_t rotation = 0;
+  uint32_t rotation = 0;  // of the intent if there is one, else the next one
 
   struct Crash {
     MarkerState state = MarkerState::kNone;
@@ -97,6 +100,9 @@ struct RingContents {
   std::vector<RingEvent> events;  // key and flow, by time, then index
   RingDamage damage;
 };
+
+// Copies a ring that is being written, a word at a time, so that the copy can be read. `live` and `out` hold `size` bytes.
+void CopyLiveRing(const uint8_t* live, size_t size, uint8_t* out);
 
 // kCorrupt: no ring, or its header does not hold (nothing can be trusted). kUnsupported: another version. Otherwise OK,
 // with what could be read and the damage counted.

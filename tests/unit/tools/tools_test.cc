@@ -199,7 +199,7 @@ TEST_CASE("a ring whose process lives is shown as running and without an end") {
   INFO(text);
   CHECK(Contains(text, "still running"));
   CHECK_FALSE(Contains(text, "client_killed"));
-  CHECK(Contains(text, "#2 to gate-2: open\n"));
+  CHECK(Contains(text, "#2 to gate-2, tcp: open\n"));
 }
 
 TEST_CASE("a batch file is shown and exported as the bytes that are sent") {
