@@ -166,6 +166,16 @@ TEST_CASE("a server that closed only after it had failed itself did not close of
   CheckJoined(kReset, cleanup, 0, WHYDROP_CAUSE_PATH_RESET, Confidence::kMedium);
 }
 
+TEST_CASE("a client that closed itself or met a fault of its own keeps its verdict against the server's close") {
+  for (const char* reason : {"0", "1", "3", "4", "5", "0,unread_at_close_bytes=9", "0,linger_zero=1"}) {
+    const std::string server = std::string("established=1,protocol=1,closed_locally=1,close_reason=") + reason;
+    CheckJoined(kServerClosed, server, 0, WHYDROP_CAUSE_LOCAL_CLOSE, Confidence::kHigh);
+    CheckJoined("established=1,protocol=1,error_kind=4,link_up=0", server, 0, WHYDROP_CAUSE_LOCAL_LINK_DOWN,
+                Confidence::kHigh);
+    CheckJoined("operation=3,error_kind=17", server, 0, WHYDROP_CAUSE_TLS_FAILED, Confidence::kHigh);
+  }
+}
+
 TEST_CASE("a server process that was replaced without a close has died, for rules 12, 15, 16 and 18") {
   for (const char* client : {kUdpPortClosed, kResetAfterSilence, kReset, kFin}) {
     CheckJoined(client, kNone, kProcessReplaced, WHYDROP_CAUSE_SERVER_DIED, Confidence::kHigh);

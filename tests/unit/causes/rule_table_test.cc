@@ -228,6 +228,7 @@ TEST_CASE("evidence just beyond a rule's limits is judged by the next rule or by
       {"none", "established=0,error_kind=1"},
       {"none", "established=0,peer_closed=1"},
       {"none", "established=1,protocol=1,operation=7"},
+      {"none", "established=1,peer_closed=1,error_kind=0"},
       {"none", ""},
   };
   for (const MinimalCase& near : kNear)
