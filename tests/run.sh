@@ -142,7 +142,7 @@ if step "tsan: configure" configure tsan -DWHYDROP_BUILD_SAMPLES=OFF -DWHYDROP_B
 fi
 
 if step "release: configure" configure release; then
-  mapfile -t release_targets < <(targets release 'whydrop|whydrop_static|whydrop_static_archive|whydrop_tool|whydrop_collector|game_client|game_server|close_lab|minimal')
+  mapfile -t release_targets < <(targets release 'whydrop|whydrop_static|whydrop_static_archive|whydrop_tool|whydrop-collector|game_client|game_server|close_lab|minimal')
   step "release: build" build release --target "${release_targets[@]}" && tests "release: installed package" release -L consumer
 fi
 

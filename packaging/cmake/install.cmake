@@ -15,7 +15,7 @@ set(whydrop_static_file ${CMAKE_STATIC_LIBRARY_PREFIX}whydrop${CMAKE_STATIC_LIBR
 install(FILES ${WHYDROP_STATIC_ARCHIVE} DESTINATION ${CMAKE_INSTALL_LIBDIR} RENAME ${whydrop_static_file})
 install(DIRECTORY sdk/include/whydrop DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
 
-foreach(command whydrop_tool whydrop_collector)
+foreach(command whydrop_tool whydrop-collector)
   if(TARGET ${command})
     install(TARGETS ${command} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   endif()

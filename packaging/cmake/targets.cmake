@@ -8,6 +8,7 @@ set(CMAKE_C_EXTENSIONS OFF)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
 find_package(Threads REQUIRED)
+find_package(ZLIB REQUIRED)
 
 # Whether the flags of this build ask for a sanitizer.
 string(TOUPPER "${CMAKE_BUILD_TYPE}" whydrop_build_type)
@@ -30,7 +31,9 @@ function(whydrop_module name)
     ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/sdk ${PROJECT_SOURCE_DIR}/sdk/include)
   set_target_properties(whydrop_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON
     CXX_VISIBILITY_PRESET hidden C_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
-  target_compile_options(whydrop_${name} PRIVATE -ffunction-sections -fdata-sections)
+  # Unique symbols cannot be made local in the static archive, and pin a shared library by accident.
+  target_compile_options(whydrop_${name} PRIVATE -ffunction-sections -fdata-sections
+    $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-fno-gnu-unique>)
   whydrop_warnings(whydrop_${name})
   set_property(GLOBAL APPEND PROPERTY WHYDROP_MODULES whydrop_${name})
 endfunction()

@@ -81,6 +81,10 @@ enum ConnectionFlag : uint32_t {
   kFlagFailureClaimed = 1,  // the evidence block is being, or has been, written: the first failure wins
   kFlagPeerLoopback = 2,
   kFlagLinkTunnel = 4,
+  // Threads inside the slot that must not be handed on yet: who leaves last after the end frees it.
+  kFlagTokenBusy = 8,
+  kFlagFailureBusy = 16,
+  kFlagEnded = 32,
 };
 
 // The marker a crash leaves. Plain stores from the signal handler; `state` last, with release.
@@ -139,17 +143,20 @@ struct LifePage {
   std::atomic<uint64_t> suspend_length_ms;  // worker: its length
 
   // Counts.
-  std::atomic<uint64_t> recorded;
+  std::atomic<uint64_t> recorded;  // worker: RingWriter::Recorded() at its last tick
   std::atomic<uint64_t> connections_opened;
   std::atomic<uint64_t> losses[kLossCount];  // by Loss
 
-  // Rings. The tails are hints that no reader trusts.
+  // Rings. The tails are hints that no reader trusts; indexes that were taken and then found no room are given up.
   std::atomic<uint64_t> key_tail;
   std::atomic<uint64_t> flow_tail;
+  std::atomic<uint64_t> key_given_up;
+  std::atomic<uint64_t> flow_given_up;
 
   // Sealing (server role): key records below `sealed_index` are in batches of rotations below `rotation`. An intent
   // with seal_to > sealed_index says that rotation `rotation` is, or was about to be, frozen from exactly
-  // [sealed_index, seal_to).
+  // [sealed_index, seal_to). Storing sealed_index = seal_to is the one step that finishes it: `rotation` is counted up by
+  // the next intent, so the next rotation is rotation + 1 while seal_to == sealed_index > 0.
   std::atomic<uint64_t> sealed_index;
   std::atomic<uint64_t> seal_to;
   std::atomic<uint64_t> seal_reference_ms;

@@ -23,7 +23,7 @@ struct RingConnection {
   Evidence evidence;      // of the end, else the failure kept so far plus counters and times of the live part
   Cause cause = 0;        // the writer's verdict; 0 for open ones
   Confidence confidence = Confidence::kNone;
-  uint64_t key_index = 0;        // of the ended record in the key ring
+  uint64_t key_index = 0;        // of the ended record in the key ring; UINT64_MAX if it had to go to the flow ring
   uint64_t link_down_ms = 0;     // open ones: LiveConnection::link_down_ms
   bool failed = false;           // open ones: a failure or peer's close was kept
 };
@@ -64,7 +64,7 @@ struct RingLife {
   uint64_t recorded = 0, connections_opened = 0;
   uint64_t losses[kLossCount] = {};
   uint64_t sealed_index = 0, seal_to = 0, seal_reference_ms = 0;
-  uint32_t rotation = 0;
+  uint32_t rotation = 0;  // of the intent if there is one, else the next one
 
   struct Crash {
     MarkerState state = MarkerState::kNone;
@@ -97,6 +97,9 @@ struct RingContents {
   std::vector<RingEvent> events;  // key and flow, by time, then index
   RingDamage damage;
 };
+
+// Copies a ring that is being written, a word at a time, so that the copy can be read. `live` and `out` hold `size` bytes.
+void CopyLiveRing(const uint8_t* live, size_t size, uint8_t* out);
 
 // kCorrupt: no ring, or its header does not hold (nothing can be trusted). kUnsupported: another version. Otherwise OK,
 // with what could be read and the damage counted.

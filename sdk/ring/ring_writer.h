@@ -8,6 +8,8 @@
 #define WHYDROP_RING_RING_WRITER_H
 
 #include <array>
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
 
 #include "core/cause.h"
@@ -91,6 +93,9 @@ class RingWriter {
   // --- tags. False: no room or invalid (counted as kTagsDropped). `value` nullptr deletes.
   bool SetTag(const char* key, size_t key_size, const char* value, size_t value_size);
 
+  // Events written so far.
+  uint64_t Recorded() const;
+
   void CountLoss(Loss loss, uint64_t count = 1);
   uint64_t LossCount(Loss loss) const;
 
@@ -104,13 +109,19 @@ class RingWriter {
   void WriteThrough();
 
  private:
-  struct Parts;  // see ring_writer.cc
+  struct Parts;  // see ring_writer_parts.h
   platform::RingStorage* storage_ = nullptr;
   RingLayout layout_;
   RingIdentity identity_;
   LifePage* life_ = nullptr;
-  uint32_t crc_seed_ = 0;  // checksum state after the nonce
-  std::atomic<uint32_t> next_free_hint_{0};
+  uint32_t crc_seed_ = 0;    // checksum state after the nonce
+  bool write_through_ = false;  // storage mode kFile
+  std::atomic<uint64_t> free_slots_{0};   // head of the freed connection slots: change count << 32 | slot + 1
+  std::atomic<uint32_t> fresh_slots_{0};  // connection slots below were used before
+  std::atomic<uint64_t> repeat_{0};       // hash of the last endpoint and cause << 32 | how often in a row
+  std::atomic<uint32_t> tags_busy_{0};
+  uint64_t stuck_index_ = 0;     // worker: the busy key slot that sealing waits for, plus 1
+  uint64_t stuck_since_ms_ = 0;  // worker
 };
 
 }  // namespace whydrop

@@ -73,13 +73,17 @@ void AppendSession(const Loaded& loaded, std::string* out) {
   for (const v1::Tag& tag : session.tags()) *out += "tag          " + Safe(tag.key()) + " = " + Safe(tag.value()) + "\n";
 }
 
-void AppendConnection(const v1::Connection& connection, std::string* out) {
+void AppendConnection(const v1::Connection& connection, Loaded::State state, std::string* out) {
   const v1::Evidence& evidence = connection.evidence();
   *out += "  #" + std::to_string(connection.number());
   if (!connection.endpoint().empty()) *out += " to " + Safe(connection.endpoint());
   if (!connection.network().empty()) *out += " over " + Safe(connection.network());
   if (evidence.has_protocol()) *out += ", " + Words(v1::Protocol_Name(evidence.protocol()), evidence.protocol());
   if (connection.previous() != 0) *out += ", reconnect of #" + std::to_string(connection.previous());
+  if (connection.open() && state == Loaded::State::kRunning && !evidence.has_failure_ms()) {
+    *out += ": open\n";
+    return;
+  }
   if (connection.open()) *out += ", left open";
   const Reason reason = ReasonOf(connection);
   *out += ": " + CauseText(connection.cause(), connection.confidence()) + "\n";
@@ -118,7 +122,7 @@ std::string InspectText(const Loaded& loaded) {
 
   text += "connections\n";
   for (const v1::Batch& batch : loaded.batches) {
-    for (const v1::Connection& connection : batch.connections()) AppendConnection(connection, &text);
+    for (const v1::Connection& connection : batch.connections()) AppendConnection(connection, loaded.state, &text);
   }
   for (const v1::Batch& batch : loaded.batches) {
     for (const v1::CloseTotal& total : batch.close_totals()) {

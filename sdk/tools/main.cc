@@ -41,6 +41,9 @@ int Print(const std::string& text) {
 
 // Text format escapes every byte that is not printable ASCII by itself.
 bool Export(const Loaded& loaded, std::string* out) {
+  if (loaded.state == Loaded::State::kRunning) {
+    *out += "# The session is still running: this is what it would send if it ended now, without how it ends.\n";
+  }
   for (size_t i = 0; i < loaded.batches.size(); ++i) {
     std::string text;
     if (!google::protobuf::TextFormat::PrintToString(loaded.batches[i], &text)) return false;

@@ -209,6 +209,23 @@ std::vector<size_t> Cut(const std::vector<std::string>& records) {
 
 }  // namespace
 
+std::vector<Rotation> PlanRotations(const RingContents& ring, const HarvestFacts& facts) {
+  std::vector<Rotation> rotations;
+  BatchScope rest;
+  rest.rotation = ring.life.rotation;
+  rest.key_from = ring.life.sealed_index;
+  if (ring.life.seal_to > ring.life.sealed_index) {
+    BatchScope unfinished = rest;
+    unfinished.kind = BatchScope::Kind::kRunning;
+    unfinished.key_to = ring.life.seal_to;
+    rotations.push_back({ReportRunningSession(ring, ring.life.seal_reference_ms), unfinished});
+    rest.rotation = ring.life.rotation + 1;
+    rest.key_from = ring.life.seal_to;
+  }
+  rotations.push_back({ReportSession(ring, facts), rest});
+  return rotations;
+}
+
 std::vector<std::string> EncodeRotation(const RingContents& ring, const SessionReport& report, const BatchScope& scope) {
   const bool ended = scope.kind == BatchScope::Kind::kEnded;
   std::vector<std::string> records;

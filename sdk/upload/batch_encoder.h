@@ -27,6 +27,16 @@ struct BatchScope {
   Kind kind = Kind::kEnded;
 };
 
+// A rotation still to be made of a dead session's ring, and what to report in it.
+struct Rotation {
+  SessionReport report;
+  BatchScope scope;
+};
+
+// All of them in order, the last one with the session's end. A rotation that was about to be sealed when the process died
+// comes first, from exactly the range that was written down, because some of its parts may exist or even be sent.
+std::vector<Rotation> PlanRotations(const RingContents& ring, const HarvestFacts& facts);
+
 // The bodies of all parts of one rotation, in order; at least one. Cut by record count and size alone, in an order that
 // depends on nothing but the ring.
 std::vector<std::string> EncodeRotation(const RingContents& ring, const SessionReport& report, const BatchScope& scope);

@@ -15,7 +15,8 @@ namespace whydrop {
 
 // What the system says at the harvest.
 struct SystemNow {
-  std::array<uint8_t, 16> boot_id{};  // zeros: unknown
+  std::array<uint8_t, 16> boot_id{};       // zeros: unknown
+  std::array<uint8_t, 16> machine_hash{};  // as RingIdentity::machine_hash; zeros: unknown
   uint64_t boot_ms = 0;
   int64_t unix_ms = 0;
   bool oom_kills_known = false;

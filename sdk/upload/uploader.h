@@ -26,8 +26,15 @@ struct UploadConfig {
   int32_t role = WHYDROP_ROLE_CLIENT;
   whydrop_transport_fn transport = nullptr;  // nullptr: libcurl
   void* transport_user = nullptr;
+  // Called once after libcurl was loaded and initialised, nullptr: not. Exit hooks registered then run before those of
+  // its TLS library.
+  void (*after_library_loaded)() = nullptr;
   Log log;
 };
+
+// Whether batches may be posted there: ends in /v1/batches; https, or http to a loopback host (127.0.0.0/8, [::1],
+// localhost); no user information, query or fragment. nullptr: false.
+bool IsUploadUrl(const char* url);
 
 struct LastSession {
   Cause end = WHYDROP_CAUSE_UNKNOWN;

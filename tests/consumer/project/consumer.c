@@ -141,7 +141,7 @@ static void check_labels(void) {
     const char *token;
     uint64_t counted;
   } cases[] = {
-      {"gate-3", "token", 0}, {NULL, NULL, 0}, {"10.0.0.1:80", NULL, 1}, {"Gate", NULL, 1},
+      {"gate-3", "token", 0}, {NULL, NULL, 1}, {"10.0.0.1:80", NULL, 1}, {"Gate", NULL, 1},
   };
   whydrop_conn_info info;
   uint64_t before;
@@ -278,7 +278,7 @@ int main(int argc, char **argv) {
   config.app_version = strcpy(app_version, letters(64));
   config.app_key = strcpy(app_key, letters(128));
   CHECK(whydrop_start(&config) == WHYDROP_OK);
-  memset(app_id, 'x', sizeof app_id); /* the strings were copied */
+  memset(app_id, 'x', sizeof app_id - 1); /* the strings were copied */
   CHECK(whydrop_start(&config) == WHYDROP_ERROR_ALREADY_STARTED);
   CHECK(stats_now().storage == WHYDROP_STORAGE_MAPPED || stats_now().storage == WHYDROP_STORAGE_FILE);
 

@@ -1,7 +1,7 @@
 // A game in C++17, built without exceptions and RTTI, that records from several threads through the installed library.
 //
 // Usage: consumer_cc DIRECTORY     (an empty directory for its state)
-#include <whydrop/whydrop.h>
+#include <whydrop/whydrop.hpp>
 
 #include <atomic>
 #include <cstdio>
@@ -26,19 +26,14 @@ void Play(int thread) {
   whydrop_thread_attach();
   for (int i = 0; i < kConnectionsPerThread; ++i) {
     const std::string token = "thread " + std::to_string(thread) + " connection " + std::to_string(i);
-    whydrop_conn_info info{};
-    info.struct_size = sizeof info;
-    info.protocol = WHYDROP_UDP;
-    info.endpoint = "gate-1";
-    info.network = "wifi";
-    info.token = token.c_str();
-    const whydrop_conn conn = whydrop_conn_open(&info);
-    whydrop_conn_connected(conn, WHYDROP_NO_SOCKET);
-    whydrop_conn_sent(conn, 1200);
-    whydrop_conn_rtt(conn, 20000);
+    whydrop::Connection connection(WHYDROP_UDP, "gate-1", token.c_str(), 0, "wifi");
+    Check(connection.handle() != 0, "a connection opens while the table has room");
+    connection.Connected(WHYDROP_NO_SOCKET);
+    connection.Sent(1200);
+    connection.Rtt(20000);
     whydrop_heartbeat();
-    Check(conn != 0, "a connection opens while the table has room");
-    Check(whydrop_conn_close(conn, WHYDROP_CLOSE_LOGOUT) == WHYDROP_CAUSE_LOCAL_CLOSE, "an own close is a local close");
+    Check(connection.Close(WHYDROP_CLOSE_LOGOUT) == WHYDROP_CAUSE_LOCAL_CLOSE, "an own close is a local close");
+    Check(connection.Close(WHYDROP_CLOSE_LOGOUT) == WHYDROP_CAUSE_UNKNOWN, "a second close does nothing");
   }
 }
 
@@ -46,8 +41,7 @@ void Play(int thread) {
 
 int main(int argc, char** argv) {
   if (argc != 2) return 2;
-  whydrop_config config;
-  WHYDROP_CONFIG_INIT(&config);
+  whydrop::Config config;
   config.app_id = "consumer";
   config.app_version = "1.0";
   config.state_dir = argv[1];

@@ -1,0 +1,52 @@
+# The Debian packages that building, showing and testing whydrop needs, in this one place. To be sourced by bash:
+#
+#   . packaging/debian-packages.sh
+#   whydrop_install_packages build|demo|test...
+#
+# Installs only what is missing, asks apt for new lists only when the known ones do not serve, and says nothing when
+# there is nothing to do.
+
+whydrop_packages() {
+  case $1 in
+    build) echo cmake ninja-build g++ pkg-config zlib1g-dev libcurl4-openssl-dev libcurl4 protobuf-compiler \
+                libprotobuf-dev libboost-dev libssl-dev libsqlite3-dev ;;
+    demo) whydrop_packages build && echo python3 iproute2 ;;
+    test) whydrop_packages demo && echo doctest-dev clang binutils openssl ccache ;;
+    *) echo "whydrop_install_packages: build, demo or test, not '$1'" >&2; return 2 ;;
+  esac
+}
+
+whydrop_install_packages() {
+  local wanted="" some kind missing=() package as_root=() log
+  for kind in "$@"; do
+    some=$(whydrop_packages "$kind") || return
+    wanted+=" $some"
+  done
+  if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+    echo "This is no Debian-like system: install the counterparts of these packages by hand and build with cmake:" >&2
+    echo " $wanted" >&2
+    return 2
+  fi
+  for package in $(printf '%s\n' $wanted | sort -u); do
+    [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || missing+=("$package")
+  done
+  ((${#missing[@]})) || return 0
+
+  if ((EUID != 0)); then
+    command -v sudo >/dev/null || { echo "Needs root, or sudo, to install: ${missing[*]}" >&2; return 2; }
+    as_root=(sudo)
+  fi
+  as_root+=(env DEBIAN_FRONTEND=noninteractive)
+  echo "installing ${missing[*]} ..."
+  log=$(mktemp)
+  # Lists that were never fetched, or that name versions which are gone, make the first attempt fail.
+  if ! "${as_root[@]}" apt-get install -y -q --no-install-recommends "${missing[@]}" >"$log" 2>&1 &&
+     ! { "${as_root[@]}" apt-get update -q && "${as_root[@]}" apt-get install -y -q --no-install-recommends \
+         "${missing[@]}"; } >"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    echo "apt-get could not install: ${missing[*]}" >&2
+    rm -f "$log"
+    return 2
+  fi
+  rm -f "$log"
+}

@@ -1,0 +1,92 @@
+"""What is printed: progress, the table, and every verdict that is not what really happened."""
+
+import collections
+import sys
+from dataclasses import dataclass
+
+
+class Progress:
+    """One line that is rewritten on a terminal; elsewhere a line for each step."""
+
+    def __init__(self):
+        self._terminal = sys.stdout.isatty()
+
+    def step(self, text):
+        if self._terminal:
+            print("\r\033[K" + text, end="", flush=True)
+        else:
+            print(text, flush=True)
+
+    def count(self, text, done, total):
+        if self._terminal or done == total:
+            self.step(f"{text}: {done} of {total}")
+
+    def clear(self):
+        if self._terminal:
+            print("\r\033[K", end="", flush=True)
+
+
+@dataclass
+class Verdict:
+    player: object
+    right: bool
+    seen: str
+
+
+def judge(player, connection):
+    """Compares what the collector says of one player's connection with what was done to it."""
+    if player.trouble is not None:
+        return Verdict(player, False, player.trouble)
+    if connection is None:
+        return Verdict(player, False, "the collector knows nothing of it")
+    if not player.scenario.consent:
+        if connection["client"] is not None:
+            return Verdict(player, False, "a report arrived in spite of the refused consent")
+        if player.files():
+            return Verdict(player, False, "files in spite of the refused consent: " + ", ".join(player.files()))
+        return Verdict(player, True, "no report")
+    seen = f"{connection['cause']} ({connection['confidence']}: {connection['reason']})"
+    if connection["client"] is None:
+        return Verdict(player, False, seen + ", without the client's report")
+    return Verdict(player, connection["cause"] == player.scenario.truth, seen)
+
+
+def print_table(attribution):
+    rows = collections.defaultdict(collections.Counter)
+    for group in attribution["groups"]:
+        rows[(group["cause"], group["side"])][group["server_error"]] += group["connections"]
+    total = max(1, attribution["connections"])
+    print(f"{'cause':<20} {'side':<15} {'connections':>11} {'share':>7}   the server's own log said of the same connections")
+    for (cause, side), errors in sorted(rows.items(), key=lambda row: (-sum(row[1].values()), row[0])):
+        count = sum(errors.values())
+        said = ", ".join(f"{error} ({number})" for error, number in errors.most_common())
+        print(f"{cause:<20} {side:<15} {count:>11} {100 * count / total:>6.1f}%   {said}")
+
+
+def print_errors(attribution):
+    """The other way round: what each of the server's errors would have hidden."""
+    causes = collections.defaultdict(collections.Counter)
+    for group in attribution["groups"]:
+        causes[group["server_error"]][group["cause"]] += group["connections"]
+    for error, counted in sorted(causes.items(), key=lambda row: -len(row[1])):
+        if len(counted) > 1:
+            listed = ", ".join(f"{cause} {number}" for cause, number in counted.most_common())
+            print(f'  "{error}" was {len(counted)} different causes: {listed}')
+
+
+def print_result(attribution, verdicts):
+    reported, connections = attribution["reported"], attribution["connections"]
+    wrong = [verdict for verdict in verdicts if not verdict.right]
+    print_table(attribution)
+    print("\nWhat the server alone would have seen:")
+    print_errors(attribution)
+    print(f"\nCoverage: {reported} of {connections} connections were reported by the player's own next launch; "
+          "the others are judged by the server's record alone.")
+    if connections != len(verdicts):
+        print(f"The collector counts {connections} connections, but there were {len(verdicts)}.")
+    print(f"Verdicts: {len(verdicts) - len(wrong)} of {len(verdicts)} equal what really happened.")
+    for verdict in wrong:
+        player = verdict.player
+        print(f"  WRONG {player.name}: was {player.scenario.truth}, seen {verdict.seen}")
+        print(f"        the client said at the time: {player.said or 'nothing'}; {player.last_session or 'no next launch'}")
+    return not wrong and connections == len(verdicts)

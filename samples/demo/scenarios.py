@@ -1,0 +1,62 @@
+"""What is made to happen, and what it therefore really was."""
+
+from dataclasses import dataclass
+
+# Who ends a player's game.
+ITSELF = "itself"  # the client's own act, or the server's
+KILLED = "killed"  # SIGKILL while it plays
+HUNG = "hung"  # SIGKILL some seconds after its main loop stopped
+FROZEN = "frozen"  # SIGKILL after it reported a failure of the network
+
+# Where it plays.
+HOME = "home"  # loopback, the first server
+MORTAL = "mortal"  # loopback, the server that is killed
+FRAGILE = "fragile"  # loopback, the server that a player brings down
+NOWHERE = "nowhere"  # a port that nobody listens on
+CABLE = "cable"  # behind a router, in the household whose cable is pulled
+PATH = "path"  # behind a router that drops every packet from some moment on
+
+NETWORKS = (CABLE, PATH)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    name: str
+    truth: str  # the cause, as both ends together can know it
+    ends: str = ITSELF
+    place: str = HOME
+    # Half of the players die in the middle of a frame, with a message of the server unread: for the server that is a
+    # reset, for the other half it is an orderly end. What happened is the same.
+    unread: bool = False
+    consent: bool = True
+    # One player only: it takes the server away from everybody else.
+    alone: bool = False
+
+
+SCENARIOS = (
+    Scenario("segfault_main", "client_crash", unread=True),
+    Scenario("segfault_worker", "client_crash", unread=True),
+    Scenario("abort", "client_crash", unread=True),
+    Scenario("uncaught_exception", "client_crash", unread=True),
+    Scenario("stack_overflow", "client_crash", unread=True),
+    Scenario("kill9", "client_killed", ends=KILLED),
+    Scenario("underscore_exit", "client_killed", unread=True),
+    Scenario("hang", "client_hang", ends=HUNG),
+    Scenario("exit_open", "clean_exit", unread=True),
+    Scenario("close", "local_close"),
+    Scenario("server_close", "server_close"),
+    Scenario("server_close_unread", "server_reset"),
+    Scenario("linger0", "server_reset"),
+    Scenario("transfer", "server_transfer"),
+    Scenario("kick", "server_kick"),
+    Scenario("server_hang", "server_hang"),
+    Scenario("server_shutdown", "server_shutdown"),
+    Scenario("server_killed", "server_died", place=MORTAL),
+    Scenario("server_abort", "server_died", place=FRAGILE, alone=True),
+    Scenario("refused", "connect_refused", place=NOWHERE),
+    Scenario("cable", "local_link_down", place=CABLE),
+    Scenario("path_loss", "path_timeout", place=PATH),
+    Scenario("net_drop_then_kill", "path_timeout", ends=FROZEN, place=PATH),
+    # Nothing may be stored or sent: the collector must know of this player by the server alone.
+    Scenario("consent_denied", "no report", consent=False),
+)

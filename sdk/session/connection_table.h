@@ -1,0 +1,94 @@
+// The process-local side of the connection table: which handle lies in which slot, and which socket it watches. The part
+// that must survive the process is in the ring; addresses and descriptors are here because they must never get there.
+//
+// A handle is 16 bits of session epoch, the low 24 bits of the connection's number, 24 bits of slot + 1. It is compared as
+// a whole with the handle that the slot holds, so one load tells a stale one.
+//
+// Thread rule: lock-free, any thread. The memory is touched slot by slot and never given back.
+#ifndef WHYDROP_SESSION_CONNECTION_TABLE_H
+#define WHYDROP_SESSION_CONNECTION_TABLE_H
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "platform/socket_probe.h"
+#include "ring/ring_writer.h"
+#include "whydrop/whydrop.h"
+
+namespace whydrop {
+
+class ConnectionTable {
+ public:
+  // What a valid handle stands for.
+  struct Entry {
+    ConnectionRef ref;
+    LiveConnection* live = nullptr;
+    uint32_t number = 0;
+    uint8_t protocol = 0;  // WHYDROP_TCP, WHYDROP_UDP
+  };
+
+  // False: no memory. Once, before any other call.
+  bool Allocate(uint32_t slots);
+
+  // Makes a handle for a connection that the ring has just opened.
+  whydrop_conn Publish(uint16_t epoch, ConnectionRef ref, uint32_t number, uint8_t protocol, LiveConnection* live);
+
+  // The ring's counters of an open connection, nullptr for a stale handle.
+  LiveConnection* Live(whydrop_conn conn) const {
+    const Slot* slot = SlotOf(conn);
+    if (slot == nullptr || slot->handle.load(std::memory_order_acquire) != conn) return nullptr;
+    return slot->live.load(std::memory_order_relaxed);
+  }
+  bool Find(whydrop_conn conn, Entry* out) const;
+  // Makes the handle stale. Exactly one of racing callers gets true and may end the record.
+  bool Claim(whydrop_conn conn);
+
+  // The number in a handle of this epoch, also of an ended connection; 0 for a foreign one.
+  static uint32_t NumberIn(uint16_t epoch, whydrop_conn conn) {
+    return (conn >> 48) == epoch ? static_cast<uint32_t>((conn >> 24) & 0xFFFFFFu) : 0;
+  }
+
+  // The socket of an open connection. A writer that finds another one at work gives up: the connection is then recorded
+  // without the socket's evidence.
+  void SetSocket(ConnectionRef ref, const platform::SocketIdentity& identity);
+  bool GetSocket(ConnectionRef ref, platform::SocketIdentity* out) const;
+  void ClearSocket(ConnectionRef ref);
+
+  // Calls visit(live) for every connection that is open.
+  template <typename Visit>
+  void ForEachOpen(Visit visit) const {
+    const uint32_t limit = used_.load(std::memory_order_acquire);
+    for (uint32_t i = 0; i < limit; ++i) {
+      if (slots_[i].handle.load(std::memory_order_acquire) != 0) visit(slots_[i].live.load(std::memory_order_relaxed));
+    }
+  }
+
+ private:
+  static constexpr size_t kSocketWords = (sizeof(platform::SocketIdentity) + 7) / 8;
+
+  // Lives in zeroed memory that no constructor ran on: zero is its empty state.
+  struct Slot {
+    std::atomic<uint64_t> handle;  // 0: free
+    std::atomic<LiveConnection*> live;
+    std::atomic<uint64_t> generation;
+    std::atomic<uint64_t> facts;  // number << 8 | protocol
+    // generation << 1 of the socket below, with the low bit set while it is written; 0: none. The words are atomics so
+    // that a reader who comes too late reads garbage that it throws away, not a data race.
+    std::atomic<uint64_t> socket_owner;
+    std::atomic<uint64_t> socket[kSocketWords];
+  };
+
+  const Slot* SlotOf(whydrop_conn conn) const {
+    const uint64_t index = (conn & 0xFFFFFFu) - 1;  // 0 wraps to a number that no table has
+    return index < count_ ? &slots_[index] : nullptr;
+  }
+
+  Slot* slots_ = nullptr;
+  uint32_t count_ = 0;
+  std::atomic<uint32_t> used_{0};  // slots at and above were never used
+};
+
+}  // namespace whydrop
+
+#endif

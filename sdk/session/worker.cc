@@ -1,0 +1,218 @@
+#include "session/worker.h"
+
+#include <chrono>
+#include <new>
+
+#include "platform/identity.h"
+#include "session/guard.h"
+#include "session/session.h"
+
+namespace whydrop {
+namespace {
+
+constexpr uint32_t kPulseMs = 250;
+// A client's first upload: not while the game still loads, and not all players of a restarted game at once.
+constexpr uint32_t kUploadDelayMs = 10 * 1000;
+constexpr uint32_t kUploadJitterMs = 110 * 1000;
+// How long set_consent waits for the worker to erase what is on the disk.
+constexpr uint32_t kEraseMs = 2000;
+
+}  // namespace
+
+Status Worker::Start(Session* session) {
+  session_ = session;
+  consent_.store(session->settings().consent, std::memory_order_relaxed);
+  const Status status = waiter_.Open();
+  if (!status.ok()) return status;
+  StartPulse();
+  return thread_.Start("whydrop", Body, this);
+}
+
+bool Worker::Stop(uint32_t timeout_ms) {
+  stopping_.store(true, std::memory_order_release);
+  interrupt_.store(true, std::memory_order_release);
+  waiter_.Wake();
+  return thread_.Join(timeout_ms);
+}
+
+// --- requests
+
+whydrop_result Worker::Ask(Request request, uint32_t timeout_ms) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  const uint64_t ticket = ++asked_[request];
+  waiter_.Wake();
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
+  while (done_[request] < ticket && !gone_) {
+    if (answered_.wait_until(lock, deadline) == std::cv_status::timeout) break;
+  }
+  return done_[request] >= ticket ? results_[request] : WHYDROP_ERROR_TIMEOUT;
+}
+
+uint64_t Worker::Asked(Request request) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return asked_[request] > done_[request] ? asked_[request] : 0;
+}
+
+void Worker::Answer(Request request, uint64_t ticket, whydrop_result result) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  done_[request] = ticket;
+  results_[request] = result;
+  answered_.notify_all();
+}
+
+whydrop_result Worker::Flush(uint32_t timeout_ms) { return Ask(kFlush, timeout_ms); }
+
+whydrop_result Worker::SetConsent(int32_t consent) {
+  consent_.store(consent, std::memory_order_release);
+  if (consent != WHYDROP_CONSENT_DENIED) return WHYDROP_OK;
+  interrupt_.store(true, std::memory_order_release);
+  return Ask(kErase, kEraseMs);
+}
+
+whydrop_result Worker::GetLastSession(LastSession* out) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (!looked_) return WHYDROP_ERROR_NOT_READY;
+  if (!last_session_known_) return WHYDROP_ERROR_NOT_FOUND;
+  *out = last_session_;
+  return WHYDROP_OK;
+}
+
+const UploadCounters* Worker::counters() const {
+  const Uploader* uploader = uploader_.load(std::memory_order_acquire);
+  return uploader == nullptr ? nullptr : &uploader->counters();
+}
+
+// --- the thread
+
+void Worker::Body(void* self) {
+  auto* worker = static_cast<Worker*>(self);
+  // One failed allocation ends uploads and pulse, never the game; recording goes on without them.
+  WHYDROP_GUARD_BEGIN
+  worker->Run();
+  WHYDROP_GUARD_END(worker->session_->settings().upload.log.Write(LogLevel::kError, "the worker ran out of memory"))
+  worker->busy_.store(true, std::memory_order_release);  // its tick is no sign of life any more
+  const std::lock_guard<std::mutex> lock(worker->mutex_);
+  worker->gone_ = true;
+  worker->answered_.notify_all();
+}
+
+void Worker::Run() {
+  Prepare();
+  while (!stopping()) {
+    Pulse();
+    Serve();
+    UploadWhenDue();
+    if (!stopping()) waiter_.Wait(kPulseMs, watch_.wait_handle());
+  }
+}
+
+void Worker::Prepare() {
+  const Settings& settings = session_->settings();
+  session_->storage().Prefault();
+  if ((settings.flags & WHYDROP_FLAG_NO_NETWORK_WATCH) == 0) {
+    const Status status = watch_.Open();
+    if (!status.ok()) {
+      settings.upload.log.Write(LogLevel::kWarning, "the network cannot be watched (error %d)",
+                                static_cast<int>(status.native));
+    }
+    watching_.store(status.ok(), std::memory_order_relaxed);
+  }
+  if (settings.consent == WHYDROP_CONSENT_DENIED) {
+    DoErase();
+  } else if (!settings.upload.directory.empty()) {
+    uploader_.store(new Uploader(settings.upload, &session_->writer()), std::memory_order_release);
+  }
+  uint32_t delay_ms = settings.upload_delay_ms;
+  if (delay_ms == WHYDROP_DEFAULT) {
+    uint32_t random = 0;
+    (void)platform::RandomBytes(&random, sizeof random);  // without randomness everybody waits the least
+    delay_ms = kUploadDelayMs + random % kUploadJitterMs;
+  }
+  const uint64_t now_ms = session_->writer().NowMs();
+  send_at_ms_ = now_ms + delay_ms;
+  if (settings.rotate_interval_ms != 0) seal_at_ms_ = now_ms + settings.rotate_interval_ms;
+  Harvest();
+}
+
+bool Worker::MaySend() const {
+  return consent_.load(std::memory_order_acquire) == WHYDROP_CONSENT_GRANTED &&
+         !session_->settings().upload.url.empty() && uploader_.load(std::memory_order_relaxed) != nullptr;
+}
+
+void Worker::Harvest() {
+  Uploader* uploader = uploader_.load(std::memory_order_relaxed);
+  LastSession last;
+  bool known = false;
+  if (uploader != nullptr && !denied_) {
+    busy_.store(true, std::memory_order_release);
+    uploader->Harvest();
+    known = uploader->GetLastSession(&last);
+  }
+  const std::lock_guard<std::mutex> lock(mutex_);
+  looked_ = true;
+  if (known) {
+    last_session_ = last;
+    last_session_known_ = true;
+  }
+}
+
+void Worker::UploadWhenDue() {
+  Uploader* uploader = uploader_.load(std::memory_order_relaxed);
+  const uint64_t now_ms = session_->writer().NowMs();
+  if (uploader == nullptr || denied_ || stopping()) return;
+  if (now_ms >= seal_at_ms_) {
+    busy_.store(true, std::memory_order_release);
+    uploader->Seal();
+    seal_at_ms_ = now_ms + session_->settings().rotate_interval_ms;
+    // What was sealed goes out now, unless the collector asked for patience.
+    const uint32_t wait_ms = uploader->NextSendDelayMs();
+    if (wait_ms == 0) send_at_ms_ = now_ms;
+  }
+  if (now_ms < send_at_ms_ || !MaySend()) return;
+  busy_.store(true, std::memory_order_release);
+  uploader->Send(interrupt_, false);
+  const uint32_t next_ms = uploader->NextSendDelayMs();
+  send_at_ms_ = next_ms == UINT32_MAX ? UINT64_MAX : session_->writer().NowMs() + next_ms;
+}
+
+void Worker::Serve() {
+  const uint64_t erase = Asked(kErase);
+  if (erase != 0) {
+    DoErase();
+    Answer(kErase, erase, WHYDROP_OK);
+  }
+  const uint64_t flush = Asked(kFlush);
+  if (flush != 0) Answer(kFlush, flush, DoFlush());
+}
+
+whydrop_result Worker::DoFlush() {
+  Uploader* uploader = uploader_.load(std::memory_order_relaxed);
+  Harvest();
+  if (uploader == nullptr || denied_) return WHYDROP_OK;
+  bool all = true;
+  if (session_->settings().rotate_interval_ms != 0) all = uploader->Seal();
+  if (!MaySend()) return WHYDROP_OK;
+  switch (uploader->Send(interrupt_, true)) {
+    case SendResult::kAllSent:
+      return all ? WHYDROP_OK : WHYDROP_ERROR_TIMEOUT;
+    case SendResult::kDisabled:
+      return WHYDROP_OK;
+    case SendResult::kLeft:
+    case SendResult::kStopped:
+      break;
+  }
+  return WHYDROP_ERROR_TIMEOUT;
+}
+
+void Worker::DoErase() {
+  // From here on for the rest of the session nothing is written or harvested, also if the player consents again.
+  denied_ = true;
+  session_->storage().BecomeVolatile();
+  session_->storage_mode().store(WHYDROP_STORAGE_VOLATILE, std::memory_order_relaxed);
+  const UploadConfig& upload = session_->settings().upload;
+  if (!upload.directory.empty()) Uploader::EraseAll(upload.directory, upload.log);
+  interrupt_.store(false, std::memory_order_release);
+  if (stopping()) interrupt_.store(true, std::memory_order_release);
+}
+
+}  // namespace whydrop

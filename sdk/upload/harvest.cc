@@ -1,0 +1,312 @@
+#include "upload/harvest.h"
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "core/bytes.h"
+#include "core/sha256.h"
+#include "platform/clock.h"
+#include "platform/file.h"
+#include "platform/identity.h"
+#include "platform/process.h"
+#include "upload/gzip.h"
+
+namespace whydrop {
+
+void (*harvest_step_hook)(int step) = nullptr;
+
+namespace {
+
+constexpr size_t kListLimit = 65536;
+constexpr int kMaxRingsPerLaunch = 64;
+constexpr size_t kMaxBadFiles = 8;
+constexpr int64_t kMinuteMs = 60 * 1000;
+constexpr int64_t kDayMs = int64_t{24} * 3600 * 1000;
+constexpr int64_t kMonthMs = 30 * kDayMs;
+constexpr char kRingSuffix[] = ".ring";
+constexpr char kFactsSuffix[] = ".end";
+constexpr char kBadSuffix[] = ".bad";
+constexpr char kTemporarySuffix[] = ".tmp";
+
+void Step(int step) {
+  if (harvest_step_hook != nullptr) harvest_step_hook(step);
+}
+
+bool EndsWith(const std::string& text, const std::string& suffix) {
+  return text.size() > suffix.size() && text.compare(text.size() - suffix.size(), suffix.size(), suffix) == 0;
+}
+
+std::vector<std::string> NamesWith(const std::string& directory, const char* suffix) {
+  std::vector<std::string> names;
+  if (!platform::ListDirectory(directory, kListLimit, &names).ok()) names.clear();
+  names.erase(std::remove_if(names.begin(), names.end(), [&](const std::string& n) { return !EndsWith(n, suffix); }),
+              names.end());
+  return names;
+}
+
+int64_t AgeMs(const platform::FileFacts& facts) { return platform::WallUnixMs() - facts.modified_unix_ms; }
+
+// Frozen facts as 16 bytes: flags, then the time since death.
+std::string EncodeFacts(const HarvestFacts& facts) {
+  std::string bytes(16, '\0');
+  bytes[0] = static_cast<char>((facts.same_boot_known ? 1 : 0) | (facts.same_boot ? 2 : 0) |
+                               (facts.oom_rose_known ? 4 : 0) | (facts.oom_rose ? 8 : 0));
+  StoreLe<uint64_t>(&bytes[8], facts.since_death_ms);
+  return bytes;
+}
+
+bool DecodeFacts(const std::string& bytes, HarvestFacts* out) {
+  if (bytes.size() != 16) return false;
+  out->same_boot_known = (bytes[0] & 1) != 0;
+  out->same_boot = (bytes[0] & 2) != 0;
+  out->oom_rose_known = (bytes[0] & 4) != 0;
+  out->oom_rose = (bytes[0] & 8) != 0;
+  out->since_death_ms = LoadLe<uint64_t>(&bytes[8]);
+  return true;
+}
+
+SystemNow AskSystem(const HarvestConfig& config) {
+  SystemNow now;
+  now.machine_hash = config.machine_hash;
+  now.boot_id = platform::BootId();
+  now.boot_ms = platform::BootTimeMs();
+  now.unix_ms = platform::WallUnixMs();
+  now.oom_kills_known = platform::OutOfMemoryKills(&now.oom_kills);
+  return now;
+}
+
+class Harvester {
+ public:
+  Harvester(const HarvestConfig& config, const Outbox& outbox) : config_(config), outbox_(outbox), now_(AskSystem(config)) {}
+
+  HarvestResult Run() {
+    for (const std::string& name : NamesWith(config_.directory, kRingSuffix)) {
+      if (harvested_ == kMaxRingsPerLaunch) break;
+      HarvestOne(name);
+    }
+    CleanUp();
+    return result_;
+  }
+
+  void Erase() {
+    for (const std::string& name : NamesWith(config_.directory, kRingSuffix)) {
+      platform::File file;
+      platform::FileFacts facts;
+      RingIdentity identity;
+      const Claim claim = Take(name, &file, &facts, &identity);
+      if (claim == Claim::kDead || claim == Claim::kCorrupt || claim == Claim::kUnknownVersion) Remove(name);
+    }
+    for (const char* suffix : {kFactsSuffix, kBadSuffix, kTemporarySuffix}) {
+      for (const std::string& name : NamesWith(config_.directory, suffix)) Remove(name);
+    }
+    Sync();
+  }
+
+ private:
+  enum class Claim { kLeaveAlone, kDead, kCorrupt, kUnknownVersion };
+
+  std::string PathOf(const std::string& name) const { return config_.directory + "/" + name; }
+  void Remove(const std::string& name) const {
+    const Status status = platform::RemoveFile(PathOf(name));
+    if (!status.ok()) {
+      config_.log.Write(LogLevel::kWarning, "cannot remove %s (error %d); it is tried again at the next launch", name.c_str(),
+                        status.native);
+    }
+  }
+  void Sync() const {
+    const Status status = platform::SyncDirectory(config_.directory);
+    if (!status.ok()) config_.log.Write(LogLevel::kWarning, "cannot sync the state directory (error %d)", status.native);
+  }
+  bool Exists(const std::string& name) const {
+    const std::vector<std::string> names = NamesWith(config_.directory, kRingSuffix);
+    return std::binary_search(names.begin(), names.end(), name);
+  }
+
+  Claim Take(const std::string& name, platform::File* file, platform::FileFacts* facts, RingIdentity* identity) const;
+  bool MayLive(const RingIdentity& identity, bool locked, const platform::FileFacts& facts) const;
+  void HarvestOne(const std::string& name);
+  Status Convert(const RingContents& ring);
+  Status FreezeFacts(const RingContents& ring, HarvestFacts* facts) const;
+  void MoveAside(const std::string& name);
+  void Remember(const RingContents& ring, const SessionReport& report);
+  void CleanUp() const;
+
+  const HarvestConfig& config_;
+  const Outbox& outbox_;
+  const SystemNow now_;
+  HarvestResult result_;
+  int harvested_ = 0;
+};
+
+// Opens and locks the ring of a session that is dead for certain. The lock is kept with the file, so that of two
+// harvesters one does the work.
+Harvester::Claim Harvester::Take(const std::string& name, platform::File* file, platform::FileFacts* facts,
+                                 RingIdentity* identity) const {
+  const std::string path = PathOf(name);
+  // Opening and closing an own ring would give its lock away.
+  if (platform::IsOpenHere(path)) return Claim::kLeaveAlone;
+  const Status opened = platform::File::OpenExisting(path, platform::File::Mode::kReadWrite, file);
+  if (opened.kind == StatusKind::kInvalid) return Claim::kCorrupt;
+  if (!opened.ok() || !file->Facts(facts).ok()) return Claim::kLeaveAlone;
+  const Status lock = file->TryLock();
+  if (lock.kind == StatusKind::kBusy) return Claim::kLeaveAlone;
+  // Another harvester may have finished between the opening and the lock: its ring is gone, its batches may be sent.
+  if (!Exists(name)) return Claim::kLeaveAlone;
+
+  uint8_t header[kHeaderBytes];
+  size_t read = 0;
+  if (!file->ReadAt(0, header, sizeof(header), &read).ok()) return Claim::kLeaveAlone;
+  const Status status = ReadRingHeader(header, read, identity);
+  if (status.kind == StatusKind::kUnsupported) return Claim::kUnknownVersion;
+  if (!status.ok()) {
+    // A ring that is being made starts as zeros.
+    const bool blank = std::all_of(header, header + read, [](uint8_t byte) { return byte == 0; });
+    return blank && AgeMs(*facts) < kMinuteMs ? Claim::kLeaveAlone : Claim::kCorrupt;
+  }
+  if (identity->session_id == config_.own_session || MayLive(*identity, lock.ok(), *facts)) return Claim::kLeaveAlone;
+  const size_t limit = identity->role == WHYDROP_ROLE_SERVER ? kMaxServerRingBytes : kMaxClientRingBytes;
+  return facts->size_bytes > limit ? Claim::kCorrupt : Claim::kDead;
+}
+
+bool Harvester::MayLive(const RingIdentity& identity, bool locked, const platform::FileFacts& facts) const {
+  const std::array<uint8_t, 16> unknown{};
+  const bool other_machine = identity.machine_hash != unknown && config_.machine_hash != unknown &&
+                             identity.machine_hash != config_.machine_hash;
+  if (other_machine) return AgeMs(facts) < kDayMs;
+  if (identity.boot_id != unknown && now_.boot_id != unknown && identity.boot_id != now_.boot_id) return false;
+  const platform::Liveness liveness =
+      platform::CheckProcess({identity.pid, identity.process_start, identity.pid_namespace});
+  if (liveness == platform::Liveness::kAlive) return true;
+  // In another pid namespace the lock is the only witness; without it the ring has to grow old.
+  return liveness == platform::Liveness::kUnknown && !locked && AgeMs(facts) < kDayMs;
+}
+
+void Harvester::HarvestOne(const std::string& name) {
+  platform::File file;
+  platform::FileFacts facts;
+  RingIdentity identity;
+  const Claim claim = Take(name, &file, &facts, &identity);
+  if (claim == Claim::kUnknownVersion && AgeMs(facts) > kMonthMs) Remove(name);
+  if (claim == Claim::kCorrupt) MoveAside(name);
+  if (claim != Claim::kDead) return;
+  ++harvested_;
+  Step(1);
+  std::vector<uint8_t> bytes(static_cast<size_t>(facts.size_bytes));
+  size_t read = 0;
+  if (!file.ReadAt(0, bytes.data(), bytes.size(), &read).ok()) return;
+  RingContents ring;
+  if (!ReadRing(bytes.data(), read, &ring).ok()) {
+    MoveAside(name);
+    return;
+  }
+  const Status status = Convert(ring);
+  if (!status.ok()) {
+    config_.log.Write(LogLevel::kWarning, "cannot write batches of %s (error %d); tried again at the next launch",
+                      name.c_str(), status.native);
+    return;
+  }
+  Step(2);
+  Remove(name);
+  Step(3);
+  Sync();
+  Step(4);
+  Remove(SessionHex(ring.identity.session_id) + kFactsSuffix);
+}
+
+Status Harvester::FreezeFacts(const RingContents& ring, HarvestFacts* facts) const {
+  const std::string path = PathOf(SessionHex(ring.identity.session_id) + kFactsSuffix);
+  std::string bytes;
+  if (platform::ReadWhole(path, 16, &bytes).ok() && DecodeFacts(bytes, facts)) return OkStatus();
+  *facts = FactsOf(ring, now_);
+  bytes = EncodeFacts(*facts);
+  return platform::WriteDurably(path, bytes.data(), bytes.size());
+}
+
+Status Harvester::Convert(const RingContents& ring) {
+  HarvestFacts facts;
+  Status status = FreezeFacts(ring, &facts);
+  if (!status.ok()) return status;
+  Step(5);
+  const std::vector<Rotation> rotations = PlanRotations(ring, facts);
+  for (const Rotation& rotation : rotations) {
+    status = PutRotation(outbox_, ring, rotation.report, rotation.scope);
+    if (!status.ok()) return status;
+  }
+  Remember(ring, rotations.back().report);
+  return OkStatus();
+}
+
+void Harvester::Remember(const RingContents& ring, const SessionReport& report) {
+  if (result_.any && report.ended_unix_ms <= result_.last_report.ended_unix_ms) return;
+  result_.any = true;
+  result_.last = ring.identity;
+  result_.last_report = report;
+  result_.last_crash_code = report.crashed ? ring.life.crash.code : 0;
+}
+
+void Harvester::MoveAside(const std::string& name) {
+  const Status moved = platform::RenameReplacing(PathOf(name), PathOf(name + kBadSuffix));
+  if (moved.kind == StatusKind::kNotFound) return;  // another harvester was faster
+  if (!moved.ok()) Remove(name);
+  ++result_.rings_corrupt;
+  config_.log.Write(LogLevel::kWarning, "%s is damaged and was moved aside; its records are lost", name.c_str());
+}
+
+// Damaged files are kept for a while for those who want to know why, facts of rings that are gone are not.
+void Harvester::CleanUp() const {
+  std::vector<std::pair<int64_t, std::string>> bad;
+  for (const std::string& name : NamesWith(config_.directory, kBadSuffix)) {
+    platform::File file;
+    platform::FileFacts facts;
+    const bool readable = platform::File::OpenExisting(PathOf(name), platform::File::Mode::kRead, &file).ok() &&
+                          file.Facts(&facts).ok();
+    if (readable && AgeMs(facts) > kMonthMs) {
+      Remove(name);
+    } else {
+      bad.emplace_back(facts.modified_unix_ms, name);
+    }
+  }
+  std::sort(bad.begin(), bad.end());
+  for (size_t i = 0; i + kMaxBadFiles < bad.size(); ++i) Remove(bad[i].second);
+
+  // Left by a process that died while it wrote a file.
+  for (const std::string& name : NamesWith(config_.directory, kTemporarySuffix)) {
+    platform::File file;
+    platform::FileFacts facts;
+    const bool readable = platform::File::OpenExisting(PathOf(name), platform::File::Mode::kRead, &file).ok() &&
+                          file.Facts(&facts).ok();
+    if (!readable || AgeMs(facts) > kDayMs) Remove(name);
+  }
+
+  const std::string suffix = kFactsSuffix;
+  for (const std::string& name : NamesWith(config_.directory, kFactsSuffix)) {
+    if (!Exists(name.substr(0, name.size() - suffix.size()) + kRingSuffix)) Remove(name);
+  }
+}
+
+}  // namespace
+
+Status PutRotation(const Outbox& outbox, const RingContents& ring, const SessionReport& report, const BatchScope& scope) {
+  BatchFile batch;
+  batch.session_id = ring.identity.session_id;
+  batch.rotation = scope.rotation;
+  batch.ended_unix_ms = report.ended_unix_ms;
+  batch.ended_boot_ms = report.ended_boot_ms;
+  batch.boot_id = ring.identity.boot_id;
+  for (const std::string& body : EncodeRotation(ring, report, scope)) {
+    batch.sha256 = Sha256Of(body.data(), body.size());
+    Status status = Gzip(body, &batch.body);
+    if (status.ok()) status = outbox.Put(batch);
+    if (!status.ok()) return status;
+    Step(6);
+    ++batch.part;
+  }
+  return OkStatus();
+}
+
+HarvestResult HarvestRings(const HarvestConfig& config, const Outbox& outbox) { return Harvester(config, outbox).Run(); }
+
+void EraseRings(const HarvestConfig& config) { Harvester(config, Outbox(config.directory, config.log)).Erase(); }
+
+}  // namespace whydrop

@@ -1,0 +1,80 @@
+// The batches that wait: one immutable file each, `<session hex>-<rotation>-<part>.batch`, in the state directory.
+// FORMAT.md of the ring describes the bytes. A batch that exists is never written again, and is deleted only for a
+// verified acknowledgement or for a loss that is counted.
+//
+// Thread rule: one thread; several processes may share the directory.
+#ifndef WHYDROP_UPLOAD_OUTBOX_H
+#define WHYDROP_UPLOAD_OUTBOX_H
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/log.h"
+#include "platform/status.h"
+
+namespace whydrop {
+
+inline constexpr size_t kBatchHeaderBytes = 128;
+inline constexpr size_t kMaxBatchFileBytes = size_t{256} << 10;
+
+struct BatchFile {
+  std::array<uint8_t, 16> session_id{};
+  uint32_t rotation = 0;
+  uint32_t part = 0;
+  std::array<uint8_t, 32> sha256{};  // of the inflated body
+  int64_t ended_unix_ms = 0;         // what X-Whydrop-Age counts from, by two clocks
+  uint64_t ended_boot_ms = 0;
+  std::array<uint8_t, 16> boot_id{};
+  uint8_t refused_launches = 0;
+  std::string body;  // gzip
+};
+
+std::string SessionHex(const std::array<uint8_t, 16>& session_id);
+std::string BatchFileName(const BatchFile& batch);
+std::string EncodeBatchFile(const BatchFile& batch);
+// kCorrupt, kUnsupported (another version of the format).
+Status DecodeBatchFile(const std::string& bytes, BatchFile* out);
+
+// What an outbox gave up.
+struct OutboxLosses {
+  uint64_t batches = 0;
+  uint64_t bytes = 0;
+};
+
+class Outbox {
+ public:
+  Outbox(const std::string& directory, const Log& log) : directory_(directory), log_(log) {}
+
+  struct Entry {
+    std::string name;
+    std::string session;  // hex
+    uint32_t rotation = 0;
+    uint32_t part = 0;
+    uint64_t size_bytes = 0;
+    int64_t modified_unix_ms = 0;
+  };
+
+  // Durable on return; a batch of that name wins over this one.
+  Status Put(const BatchFile& batch) const;
+  // Oldest first. Foreign names are not in it.
+  std::vector<Entry> List() const;
+  // Not OK and no kIo: the file was moved aside, out of List, and is lost.
+  Status Load(const Entry& entry, BatchFile* out) const;
+  Status Remove(const Entry& entry) const;
+  // Adds one to the refused launches, in place: a torn write cannot damage the batch.
+  Status CountRefusal(const Entry& entry, uint8_t refused_launches) const;
+  // Removes the oldest until what is left keeps the role's limits: 64 files and 4 MiB, for a server 1 GiB and 7 days.
+  OutboxLosses EnforceQuota(int32_t role, int64_t now_unix_ms) const;
+  void Clear() const;
+
+ private:
+  std::string PathOf(const std::string& name) const { return directory_ + "/" + name; }
+  std::string directory_;
+  Log log_;
+};
+
+}  // namespace whydrop
+
+#endif

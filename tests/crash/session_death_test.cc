@@ -1,0 +1,188 @@
+// Children that really die, and what the next launch says of them. This program re-executes itself by name: a child
+// starts a session in the given directory and dies as told; a second child starts there again and prints what the session
+// before it came to.
+#define DOCTEST_CONFIG_IMPLEMENT
+#include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "../unit/session/session_fixture.h"
+
+using whydrop_test::TempDir;
+
+namespace {
+
+struct Death {
+  const char* name;
+  int32_t end;     // what the next launch must say
+  uint32_t code;   // its signal
+  void (*die)();
+};
+
+void Segfault() {
+  volatile int* nowhere = nullptr;
+  *nowhere = 1;
+}
+
+int Overflow(int depth) {
+  volatile char frame[4096];
+  frame[0] = static_cast<char>(depth);
+  return depth < 0 ? 0 : Overflow(depth + 1) + frame[0];
+}
+
+void WaitForWorker() {
+  // The flush returns when the worker has run once: only then is a tick beside the heartbeat.
+  whydrop_flush(10000);
+}
+
+void HangThenKill() {
+  WaitForWorker();
+  whydrop_heartbeat();
+  // The time itself is what is tested here: a main loop that has stood still for longer than the limit.
+  std::this_thread::sleep_for(std::chrono::milliseconds(6500));
+  kill(getpid(), SIGKILL);
+}
+
+const Death kDeaths[] = {
+    {"segfault_main", WHYDROP_CAUSE_CLIENT_CRASH, SIGSEGV, Segfault},
+    {"segfault_worker", WHYDROP_CAUSE_CLIENT_CRASH, SIGSEGV, [] { std::thread(Segfault).join(); }},
+    {"abort", WHYDROP_CAUSE_CLIENT_CRASH, SIGABRT, [] { abort(); }},
+    {"exception", WHYDROP_CAUSE_CLIENT_CRASH, SIGABRT, [] { std::thread([] { throw std::runtime_error("uncaught"); }).join(); }},
+    {"overflow_attached", WHYDROP_CAUSE_CLIENT_CRASH, SIGSEGV,
+     [] {
+       std::thread([] {
+         whydrop_thread_attach();
+         Overflow(0);
+       }).join();
+     }},
+    {"exit_crash", WHYDROP_CAUSE_CLIENT_CRASH, SIGSEGV,
+     [] {
+       // Registered before start, so it runs after the session's own hook.
+       exit(0);
+     }},
+    {"marked", WHYDROP_CAUSE_CLIENT_CRASH, 42,
+     [] {
+       whydrop_mark_crash(42, "minidump-1");
+       _exit(3);
+     }},
+    {"kill", WHYDROP_CAUSE_CLIENT_KILLED, 0, [] { kill(getpid(), SIGKILL); }},
+    {"sigterm", WHYDROP_CAUSE_CLIENT_KILLED, 0, [] { kill(getpid(), SIGTERM); }},
+    {"_exit", WHYDROP_CAUSE_CLIENT_KILLED, 0, [] { _exit(3); }},
+    {"exit", WHYDROP_CAUSE_CLEAN_EXIT, 0, [] { exit(3); }},
+    {"stop", WHYDROP_CAUSE_CLEAN_EXIT, 0,
+     [] {
+       whydrop_stop();
+       _exit(0);
+     }},
+    {"note_exit", WHYDROP_CAUSE_CLEAN_EXIT, 0,
+     [] {
+       whydrop_note_exit(WHYDROP_EXIT_UPDATE);
+       _exit(0);
+     }},
+    {"hang", WHYDROP_CAUSE_CLIENT_HANG, 0, HangThenKill},
+};
+
+int RunChild(const std::string& name, const char* dir) {
+  if (name == "exit_crash") atexit(Segfault);
+  whydrop_test::Started session{dir == nullptr ? "" : dir};
+  if (dir != nullptr && session.Start() != WHYDROP_OK) return 99;
+  if (dir != nullptr) (void)whydrop_test::OpenTcp();
+  for (const Death& death : kDeaths) {
+    if (name == death.name) death.die();
+  }
+  return 98;
+}
+
+int RunReport(const char* dir) {
+  whydrop_test::Started session{dir};
+  if (session.Start() != WHYDROP_OK) return 99;
+  whydrop_flush(20000);
+  whydrop_last_session last = {};
+  last.struct_size = sizeof last;
+  const whydrop_result result = whydrop_get_last_session(&last);
+  std::printf("%d %d %u %u\n", result, last.end, last.code, last.open_connections);
+  return 0;
+}
+
+std::string Self() {
+  char path[4096];
+  const ssize_t size = readlink("/proc/self/exe", path, sizeof path);
+  return std::string(path, size > 0 ? static_cast<size_t>(size) : 0);
+}
+
+pid_t Spawn(const std::vector<std::string>& arguments, int output) {
+  const std::string self = Self();
+  const pid_t child = fork();
+  if (child != 0) return child;
+  if (output >= 0) dup2(output, STDOUT_FILENO);
+  std::freopen("/dev/null", "w", stderr);
+  std::vector<char*> argv;
+  std::vector<std::string> copy = arguments;
+  std::string program = self;
+  argv.push_back(program.data());
+  for (std::string& argument : copy) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  alarm(60);
+  execv(self.c_str(), argv.data());
+  _exit(97);
+}
+
+int Wait(pid_t child) {
+  int status = -1;
+  waitpid(child, &status, 0);
+  return status;
+}
+
+std::string Report(const std::string& dir) {
+  int ends[2];
+  REQUIRE(pipe(ends) == 0);
+  const pid_t child = Spawn({"--report", dir}, ends[1]);
+  close(ends[1]);
+  std::string text;
+  char data[256];
+  for (ssize_t got; (got = read(ends[0], data, sizeof data)) > 0;) text.append(data, static_cast<size_t>(got));
+  close(ends[0]);
+  CHECK(Wait(child) == 0);
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("the next launch names every kind of death, once, and the exit status is that of a program without us") {
+  constexpr size_t kCount = sizeof kDeaths / sizeof kDeaths[0];
+  TempDir dirs[kCount];
+  pid_t with[kCount], without[kCount];
+  for (size_t i = 0; i < kCount; ++i) {
+    with[i] = Spawn({"--child", kDeaths[i].name, dirs[i].path()}, -1);
+    without[i] = Spawn({"--child", kDeaths[i].name}, -1);
+  }
+  for (size_t i = 0; i < kCount; ++i) {
+    CAPTURE(kDeaths[i].name);
+    const int plain = Wait(without[i]);
+    CHECK(Wait(with[i]) == plain);
+    const bool clean = kDeaths[i].end == WHYDROP_CAUSE_CLEAN_EXIT;
+    char expected[64];
+    std::snprintf(expected, sizeof expected, "0 %d %u 1\n", kDeaths[i].end, kDeaths[i].code);
+    CHECK(Report(dirs[i].path()) == expected);
+    if (clean) continue;
+    // The launch after that finds the reporting session, which ended in order, and no trace of the death.
+    std::snprintf(expected, sizeof expected, "0 %d 0 0\n", WHYDROP_CAUSE_CLEAN_EXIT);
+    CHECK(Report(dirs[i].path()) == expected);
+  }
+}
+
+int main(int argc, char** argv) {
+  if (argc >= 3 && std::strcmp(argv[1], "--child") == 0) return RunChild(argv[2], argc > 3 ? argv[3] : nullptr);
+  if (argc == 3 && std::strcmp(argv[1], "--report") == 0) return RunReport(argv[2]);
+  doctest::Context context(argc, argv);
+  return context.run();
+}

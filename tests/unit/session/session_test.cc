@@ -1,0 +1,347 @@
+// One process's session through the C interface: order of calls, limits, storage, consent, threads and forks.
+#include <doctest/doctest.h>
+#include <spawn.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <string>
+#include <thread>
+
+#include "ring/ring_layout.h"
+#include "session_fixture.h"
+
+using whydrop_test::OpenTcp;
+using whydrop_test::Started;
+using whydrop_test::Stats;
+using whydrop_test::TempDir;
+
+namespace {
+
+void CallEverything(whydrop_conn conn) {
+  whydrop_conn_info info = {};
+  info.struct_size = sizeof info;
+  info.protocol = WHYDROP_TCP;
+  info.endpoint = "gate-1";
+  info.previous = conn;
+  const whydrop_conn opened = whydrop_conn_open(&info);
+  for (const whydrop_conn each : {conn, opened}) {
+    whydrop_conn_set_token(each, "token");
+    whydrop_conn_connected(each, WHYDROP_NO_SOCKET);
+    whydrop_conn_sent(each, 100);
+    whydrop_conn_received(each, 50);
+    whydrop_conn_rtt(each, 20000);
+    whydrop_conn_expect_close(each, WHYDROP_CLOSE_LOGOUT);
+    whydrop_conn_failed(each, WHYDROP_OP_RECV, ECONNRESET);
+    whydrop_conn_peer_closed(each);
+    whydrop_conn_close(each, WHYDROP_CLOSE_LOGOUT);
+  }
+  whydrop_heartbeat();
+  whydrop_set_tag("map", "forest");
+  whydrop_thread_attach();
+}
+
+}  // namespace
+
+TEST_CASE("before start and after stop every call does nothing") {
+  errno = 77;
+  CallEverything(0x0001000001000001u);
+  whydrop_mark_crash(11, "r");
+  whydrop_note_exit(WHYDROP_EXIT_USER);
+  CHECK(OpenTcp() == 0);
+  whydrop_stop();
+  CHECK(errno == 77);
+  whydrop_stats stats = {};
+  stats.struct_size = sizeof stats;
+  CHECK(whydrop_get_stats(&stats) == WHYDROP_ERROR_NOT_STARTED);
+  CHECK(whydrop_flush(10) == WHYDROP_ERROR_NOT_STARTED);
+  CHECK(whydrop_set_consent(WHYDROP_CONSENT_DENIED) == WHYDROP_ERROR_NOT_STARTED);
+  TempDir dir;
+  Started session(dir.path());
+  REQUIRE(session.Start() == WHYDROP_OK);
+  const whydrop_conn conn = OpenTcp();
+  CHECK(conn != 0);
+  whydrop_stop();
+  CallEverything(conn);
+  CHECK(OpenTcp() == 0);
+  CHECK(whydrop_get_stats(&stats) == WHYDROP_ERROR_NOT_STARTED);
+}
+
+TEST_CASE("a second start is refused, a start after stop is not") {
+  TempDir dir;
+  Started session(dir.path());
+  REQUIRE(session.Start() == WHYDROP_OK);
+  CHECK(whydrop_start(&session.config) == WHYDROP_ERROR_ALREADY_STARTED);
+  const whydrop_conn old = OpenTcp();
+  whydrop_stop();
+  REQUIRE(session.Start() == WHYDROP_OK);
+  const whydrop_conn fresh = OpenTcp();
+  CHECK(fresh != old);
+  CHECK(whydrop_conn_close(old, WHYDROP_CLOSE_NORMAL) == WHYDROP_CAUSE_UNKNOWN);
+  CHECK(whydrop_conn_close(fresh, WHYDROP_CLOSE_NORMAL) == WHYDROP_CAUSE_LOCAL_CLOSE);
+}
+
+TEST_CASE("outputs that are NULL or too small are refused, larger ones are filled as far as known") {
+  TempDir dir;
+  Started session(dir.path());
+  REQUIRE(session.Start() == WHYDROP_OK);
+  CHECK(whydrop_get_stats(nullptr) == WHYDROP_ERROR_INVALID_ARGUMENT);
+  whydrop_stats stats = {};
+  stats.struct_size = 4;
+  CHECK(whydrop_get_stats(&stats) == WHYDROP_ERROR_INVALID_ARGUMENT);
+  stats.struct_size = 8;
+  stats.recorded = 99;
+  CHECK(whydrop_get_stats(&stats) == WHYDROP_OK);
+  CHECK(stats.storage != 0);
+  CHECK(stats.recorded == 99);
+  CHECK(stats.struct_size == 8);
+  CHECK(whydrop_get_last_session(nullptr) == WHYDROP_ERROR_INVALID_ARGUMENT);
+  CHECK(whydrop_set_consent(7) == WHYDROP_ERROR_INVALID_ARGUMENT);
+}
+
+TEST_CASE("the connection that finds the table full gets 0 and is counted") {
+  TempDir dir;
+  Started session(dir.path());
+  REQUIRE(session.Start() == WHYDROP_OK);
+  whydrop_conn conns[64];
+  for (whydrop_conn& conn : conns) REQUIRE((conn = OpenTcp()) != 0);
+  const uint64_t dropped = Stats().dropped;
+  CHECK(OpenTcp() == 0);
+  CHECK(Stats().dropped == dropped + 1);
+  CHECK(whydrop_conn_close(conns[5], WHYDROP_CLOSE_NORMAL) == WHYDROP_CAUSE_LOCAL_CLOSE);
+  CHECK(OpenTcp() != 0);
+  for (const whydrop_conn conn : conns) whydrop_conn_close(conn, WHYDROP_CLOSE_NORMAL);
+}
+
+TEST_CASE("ten thousand connections open and close, each handle is new and stale afterwards") {
+  TempDir dir;
+  Started session(dir.path());
+  REQUIRE(session.Start() == WHYDROP_OK);
+  whydrop_conn last = 0;
+  for (int i = 0; i < 10000; ++i) {
+    const whydrop_conn conn = OpenTcp();
+    REQUIRE(conn != 0);
+    REQUIRE(conn != last);
+    REQUIRE(whydrop_conn_close(last, WHYDROP_CLOSE_NORMAL) == WHYDROP_CAUSE_UNKNOWN);
+    REQUIRE(whydrop_conn_close(conn, WHYDROP_CLOSE_NORMAL) == WHYDROP_CAUSE_LOCAL_CLOSE);
+    last = conn;
+  }
+}
+
+TEST_CASE("labels, tokens and tags that break their rules are counted") {
+  TempDir dir;
+  Started session(dir.path());
+  REQUIRE(session.Start() == WHYDROP_OK);
+  uint64_t dropped = Stats().dropped;
+  auto counted = [&dropped] {
+    const uint64_t before = dropped;
+    dropped = Stats().dropped;
+    return dropped - before;
+  };
+  const std::string label32(32, 'a'), label33(33, 'a'), token64(64, 't'), token65(65, 't');
+  CHECK(OpenTcp(label32.c_str(), token64.c_str()) != 0);
+  CHECK(counted() == 0);
+  CHECK(OpenTcp(label33.c_str()) != 0);
+  CHECK(counted() == 1);
+  CHECK(OpenTcp("Gate 1") != 0);
+  CHECK(counted() == 1);
+  CHECK(OpenTcp("gate-1", token65.c_str()) != 0);
+  CHECK(counted() == 1);
+  CHECK(whydrop_conn_open(nullptr) == 0);
+  CHECK(counted() == 1);
+  whydrop_conn_info info = {};
+  info.struct_size = sizeof info;
+  info.endpoint = "gate-1";
+  CHECK(whydrop_conn_open(&info) == 0);
+  CHECK(counted() == 1);
+
+  whydrop_set_tag("map", "forest");
+  whydrop_set_tag("map", nullptr);
+  whydrop_set_tag(std::string(16, 'k').c_str(), std::string(32, 'v').c_str());
+  CHECK(counted() == 0);
+  whydrop_set_tag(nullptr, "v");
+  whydrop_set_tag("", "v");
+  whydrop_set_tag(std::string(17, 'k').c_str(), "v");
+  whydrop_set_tag("k", std::string(33, 'v').c_str());
+  whydrop_set_tag("K", "v");
+  whydrop_set_tag("k", "a b");
+  CHECK(counted() == 6);
+  const whydrop_conn conn = OpenTcp();
+  whydrop_conn_expect_close(conn, 9);
+  whydrop_note_exit(9);
+  CHECK(counted() == 2);
+}
+
+TEST_CASE("recording calls keep errno") {
+  TempDir dir;
+  Started session(dir.path());
+  REQUIRE(session.Start() == WHYDROP_OK);
+  const whydrop_conn conn = OpenTcp();
+  for (const int value : {0, 77}) {
+    errno = value;
+    whydrop_conn_connected(conn, 9999);  // no such descriptor: the system calls fail
+    CallEverything(conn);
+    whydrop_note_exit(WHYDROP_EXIT_USER);
+    CHECK(errno == value);
+  }
+}
+
+TEST_CASE("where the directory cannot be made, memory is used and it is said once") {
+  TempDir dir;
+  const std::string blocked = dir.path() + "/file";
+  std::ofstream(blocked).put('x');
+  Started session(blocked);
+  REQUIRE(session.Start() == WHYDROP_OK);
+  CHECK(Stats().storage == WHYDROP_STORAGE_VOLATILE);
+  CHECK(session.log.size() == 1);
+  CallEverything(OpenTcp());
+  CHECK(whydrop_flush(5000) == WHYDROP_OK);
+  whydrop_last_session last = {};
+  last.struct_size = sizeof last;
+  CHECK(whydrop_get_last_session(&last) == WHYDROP_ERROR_NOT_FOUND);
+}
+
+TEST_CASE("without consent nothing is ever written") {
+  TempDir dir;
+  Started session(dir.path());
+  session.config.consent = WHYDROP_CONSENT_DENIED;
+  REQUIRE(session.Start() == WHYDROP_OK);
+  CHECK(Stats().storage == WHYDROP_STORAGE_VOLATILE);
+  CallEverything(OpenTcp());
+  CHECK(whydrop_flush(5000) == WHYDROP_OK);
+  CHECK(dir.Files(".ring").empty());
+}
+
+TEST_CASE("consent that is withdrawn deletes the ring at once and recording goes on in memory") {
+  TempDir dir;
+  Started session(dir.path());
+  REQUIRE(session.Start() == WHYDROP_OK);
+  REQUIRE(dir.Files(".ring").size() == 1);
+  const whydrop_conn conn = OpenTcp();
+  CHECK(whydrop_set_consent(WHYDROP_CONSENT_UNKNOWN) == WHYDROP_OK);
+  CHECK(dir.Files(".ring").size() == 1);
+  CHECK(whydrop_set_consent(WHYDROP_CONSENT_DENIED) == WHYDROP_OK);
+  CHECK(dir.Files(".ring").empty());
+  CHECK(Stats().storage == WHYDROP_STORAGE_VOLATILE);
+  CHECK(whydrop_conn_close(conn, WHYDROP_CLOSE_NORMAL) == WHYDROP_CAUSE_LOCAL_CLOSE);
+  CHECK(whydrop_set_consent(WHYDROP_CONSENT_GRANTED) == WHYDROP_OK);
+  CHECK(whydrop_flush(5000) == WHYDROP_OK);
+  CHECK(dir.Files(".ring").empty());
+  CHECK(Stats().storage == WHYDROP_STORAGE_VOLATILE);
+}
+
+TEST_CASE("the game's crash handlers stay where they are if it asks for that") {
+  TempDir dir;
+  Started session(dir.path());
+  session.config.flags = WHYDROP_FLAG_NO_CRASH_HANDLER | WHYDROP_FLAG_NO_NETWORK_WATCH;
+  struct sigaction before = {}, during = {};
+  sigaction(SIGSEGV, nullptr, &before);
+  REQUIRE(session.Start() == WHYDROP_OK);
+  sigaction(SIGSEGV, nullptr, &during);
+  CHECK((during.sa_handler == before.sa_handler));
+  whydrop_thread_attach();
+}
+
+TEST_CASE("stop gives the signal handlers back") {
+  TempDir dir;
+  Started session(dir.path());
+  struct sigaction before = {}, during = {}, after = {};
+  sigaction(SIGSEGV, nullptr, &before);
+  REQUIRE(session.Start() == WHYDROP_OK);
+  sigaction(SIGSEGV, nullptr, &during);
+  whydrop_stop();
+  sigaction(SIGSEGV, nullptr, &after);
+  CHECK((during.sa_sigaction != before.sa_sigaction));
+  CHECK((after.sa_sigaction == before.sa_sigaction));
+}
+
+TEST_CASE("threads record while sessions come and go") {
+  TempDir dir;
+  Started session(dir.path());
+  std::atomic<bool> done{false};
+  auto record = [&done] {
+    while (!done.load(std::memory_order_relaxed)) CallEverything(OpenTcp("gate-2", "t"));
+  };
+  std::thread first(record), second(record);
+  for (int i = 0; i < 20; ++i) {
+    whydrop_result result;
+    // A worker that needs longer than stop waits for may still be leaving.
+    while ((result = whydrop_start(&session.config)) == WHYDROP_ERROR_ALREADY_STARTED) std::this_thread::yield();
+    CHECK(result == WHYDROP_OK);
+    std::thread flush([] { whydrop_flush(1000); });
+    whydrop_heartbeat();
+    whydrop_stop();
+    flush.join();
+  }
+  done.store(true);
+  first.join();
+  second.join();
+}
+
+TEST_CASE("a forked child is inert, may start a session of its own, and the parent goes on") {
+  TempDir dir;
+  Started session(dir.path());
+  REQUIRE(session.Start() == WHYDROP_OK);
+  const whydrop_conn conn = OpenTcp();
+  const pid_t child = fork();
+  if (child == 0) {
+    whydrop_stats stats = {};
+    stats.struct_size = sizeof stats;
+    bool good = whydrop_get_stats(&stats) == WHYDROP_ERROR_NOT_STARTED;
+    CallEverything(conn);
+    whydrop_note_exit(WHYDROP_EXIT_USER);
+    whydrop_mark_crash(11, "child");
+    whydrop_stop();
+    good = good && OpenTcp() == 0;
+    good = good && whydrop_start(&session.config) == WHYDROP_OK;
+    const whydrop_conn own = OpenTcp();
+    good = good && own != 0 && own != conn;
+    good = good && whydrop_conn_close(conn, WHYDROP_CLOSE_NORMAL) == WHYDROP_CAUSE_UNKNOWN;
+    whydrop_stop();
+    _exit(good ? 0 : 1);
+  }
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
+  CHECK(Stats().struct_size != 0);
+  CHECK(whydrop_conn_close(conn, WHYDROP_CLOSE_NORMAL) == WHYDROP_CAUSE_LOCAL_CLOSE);
+  // Neither the child's calls nor its stop touched the parent's ring.
+  for (const std::string& path : dir.Files(".ring")) CHECK(std::filesystem::file_size(path) > 0);
+  whydrop_stats stats = {};
+  stats.struct_size = sizeof stats;
+  CHECK(whydrop_get_stats(&stats) == WHYDROP_OK);
+}
+
+TEST_CASE("a child of vfork that crashes leaves no marker with its parent") {
+  TempDir dir;
+  Started session(dir.path());
+  REQUIRE(session.Start() == WHYDROP_OK);
+  // posix_spawn shares the memory with its child like vfork until exec; this one execs and then kills itself.
+  char shell[] = "/bin/sh", option[] = "-c", script[] = "kill -SEGV $$";
+  char* const arguments[] = {shell, option, script, nullptr};
+  pid_t child = 0;
+  REQUIRE(posix_spawn(&child, shell, nullptr, nullptr, arguments, nullptr) == 0);
+  int status = 0;
+  waitpid(child, &status, 0);
+  CHECK(WIFSIGNALED(status));
+  const std::string ring = dir.OnlyRing();
+  REQUIRE(ring.size() > sizeof(whydrop::LifePage) + whydrop::kHeaderBytes);
+  uint32_t marker = 0;
+  std::memcpy(&marker, ring.data() + whydrop::kHeaderBytes + offsetof(whydrop::LifePage, crash), sizeof marker);
+  CHECK(marker == 0);
+}
+
+TEST_CASE("a flush without a url harvests only, and says that all is well") {
+  TempDir dir;
+  Started session(dir.path());
+  REQUIRE(session.Start() == WHYDROP_OK);
+  CHECK(whydrop_flush(10000) == WHYDROP_OK);
+  whydrop_last_session last = {};
+  last.struct_size = sizeof last;
+  CHECK(whydrop_get_last_session(&last) == WHYDROP_ERROR_NOT_FOUND);
+}

@@ -1,0 +1,228 @@
+// Dead rings become batches exactly once, wherever the harvest is killed and whoever else harvests.
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <map>
+
+#include "fixture.h"
+#include "upload/harvest.h"
+#include "upload/uploader.h"
+
+using namespace whydrop;
+namespace fs = std::filesystem;
+
+static HarvestConfig ConfigOf(const StateDirectory& state) {
+  HarvestConfig config;
+  config.directory = state.path;
+  config.machine_hash.fill(5);
+  return config;
+}
+
+static HarvestResult Harvest(const StateDirectory& state) { return HarvestRings(ConfigOf(state), Outbox(state.path, {})); }
+
+static std::string RingName(const TestRing& ring) { return SessionHex(ring.identity.session_id) + ".ring"; }
+
+// The ring of a session that died with `connections` records and one connection open.
+static std::string LeaveDeadRing(const StateDirectory& state, int connections, uint64_t pid = kDeadPid) {
+  TestRing ring(state, WHYDROP_ROLE_CLIENT, pid);
+  for (int i = 0; i < connections; ++i) ring.End(ring.Open(), WHYDROP_CAUSE_SERVER_CLOSE);
+  ring.Open();
+  ring.storage.Retire();
+  return RingName(ring);
+}
+
+// Name to contents of every batch, without the times that are taken from the clock of the harvest.
+static std::map<std::string, std::string> Batches(const StateDirectory& state) {
+  std::map<std::string, std::string> batches;
+  for (const Outbox::Entry& entry : Outbox(state.path, {}).List()) batches[entry.name] = state.Read(entry.name);
+  return batches;
+}
+
+TEST_CASE("a dead ring becomes batches, a living one stays") {
+  StateDirectory state;
+  LeaveDeadRing(state, 3);
+  TestRing other(state, WHYDROP_ROLE_CLIENT, kDeadPid);  // held open by this process
+  const HarvestResult result = Harvest(state);
+  CHECK(result.any);
+  CHECK(result.last_report.end.cause == WHYDROP_CAUSE_CLIENT_KILLED);
+  CHECK(result.last_report.open_connections == 1);
+  CHECK(state.Count(".batch") == 1);
+  CHECK(state.Count(".ring") == 1);
+  CHECK(state.Count(".end") == 0);
+  CHECK(fs::exists(state.path + "/" + RingName(other)));
+}
+
+TEST_CASE("a ring whose process runs is alive even when its lock is free") {
+  StateDirectory state;
+  TestRing ring(state, WHYDROP_ROLE_CLIENT, platform::CurrentProcess().pid);
+  RingIdentity identity = ring.identity;
+  identity.process_start = platform::CurrentProcess().start_time;
+  std::memset(ring.storage.data(), 0, ring.storage.size());
+  const RingLayout layout = ring.writer.layout();
+  ring.writer.Format(&ring.storage, layout, identity);
+  ring.storage.Retire();
+  CHECK_FALSE(Harvest(state).any);
+  CHECK(state.Count(".ring") == 1);
+}
+
+TEST_CASE("another machine's ring is left alone for a day") {
+  StateDirectory state;
+  const std::string name = LeaveDeadRing(state, 1);
+  HarvestConfig config = ConfigOf(state);
+  config.machine_hash.fill(6);
+  CHECK_FALSE(HarvestRings(config, Outbox(state.path, {})).any);
+  fs::last_write_time(state.path + "/" + name, fs::file_time_type::clock::now() - std::chrono::hours(25));
+  CHECK(HarvestRings(config, Outbox(state.path, {})).any);
+}
+
+TEST_CASE("damaged rings are moved aside once and counted, at most eight are kept, foreign versions stay") {
+  StateDirectory state;
+  for (int i = 0; i < 11; ++i) state.Write("damaged" + std::to_string(i) + ".ring", "not a ring at all");
+  fs::create_symlink("/etc/passwd", state.path + "/link.ring");
+  state.Write("large.ring", std::string(5000, 'x'));
+  fs::resize_file(state.path + "/large.ring", uint64_t{65} << 20);
+  CHECK(Harvest(state).rings_corrupt >= 12);
+  CHECK(Harvest(state).rings_corrupt == 0);
+  CHECK(state.Count(".bad") <= 9);
+  CHECK(state.Count(".batch") == 0);
+  CHECK(fs::exists("/etc/passwd"));
+}
+
+TEST_CASE("a ring that is just being made is left alone") {
+  StateDirectory state;
+  state.Write("young.ring", std::string(65536, '\0'));
+  CHECK(Harvest(state).rings_corrupt == 0);
+  CHECK(state.Count(".ring") == 1);
+  fs::last_write_time(state.path + "/young.ring", fs::file_time_type::clock::now() - std::chrono::minutes(2));
+  CHECK(Harvest(state).rings_corrupt == 1);
+}
+
+static int steps_left = 0;
+
+static void DieAtStep(int) {
+  if (--steps_left == 0) _exit(42);
+}
+
+// Harvests in a child that dies at its n-th step. False: it was done before.
+static bool HarvestAndDie(const StateDirectory& state, int n) {
+  const pid_t child = fork();
+  if (child == 0) {
+    steps_left = n;
+    harvest_step_hook = DieAtStep;
+    HarvestRings(ConfigOf(state), Outbox(state.path, {}));
+    _exit(0);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  REQUIRE(WIFEXITED(status));
+  REQUIRE((WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 42));
+  return WEXITSTATUS(status) == 42;
+}
+
+// A server that died between the intent of its second rotation and its end, with enough records for several parts.
+static void LeaveUnfinishedSeal(const StateDirectory& state) {
+  TestRing ring(state, WHYDROP_ROLE_SERVER, kDeadPid, 4 << 20);
+  uint64_t from = 0, to = 0;
+  uint32_t rotation = 0;
+  ring.End(ring.Open(), WHYDROP_CAUSE_SERVER_CLOSE);
+  REQUIRE(ring.writer.BeginSeal(&from, &to, &rotation));
+  ring.writer.FinishSeal();
+  for (int i = 0; i < 2500; ++i) ring.End(ring.Open(), WHYDROP_CAUSE_PATH_TIMEOUT);
+  REQUIRE(ring.writer.BeginSeal(&from, &to, &rotation));
+  for (int i = 0; i < 10; ++i) ring.End(ring.Open(), WHYDROP_CAUSE_SERVER_CLOSE);
+  ring.Open();
+  ring.storage.Retire();
+}
+
+TEST_CASE("killed at every step, a harvest leaves exactly the batches of one that was not") {
+  StateDirectory pristine;
+  LeaveDeadRing(pristine, 5);
+  LeaveUnfinishedSeal(pristine);
+  StateDirectory expected;
+  fs::copy(pristine.path, expected.path);
+  Harvest(expected);
+  const size_t batches = expected.Count(".batch");
+  CHECK(batches >= 4);
+  int deaths = 0;
+  for (int n = 1;; ++n) {
+    CAPTURE(n);
+    StateDirectory state;
+    fs::copy(pristine.path, state.path);
+    if (!HarvestAndDie(state, n)) break;
+    ++deaths;
+    const std::map<std::string, std::string> before = Batches(state);
+    Harvest(state);
+    const std::map<std::string, std::string> after = Batches(state);
+    CHECK(after.size() == batches);
+    for (const auto& batch : Batches(expected)) CHECK(after.count(batch.first) == 1);
+    for (const auto& batch : before) CHECK(after.at(batch.first) == batch.second);
+    CHECK(state.Count(".ring") == 0);
+    CHECK(state.Count(".end") == 0);
+    HarvestResult again = Harvest(state);
+    CHECK_FALSE(again.any);
+    CHECK(Batches(state) == after);
+  }
+  CHECK(deaths >= 12);
+}
+
+TEST_CASE("harvesters in several processes at once leave each ring's batches once") {
+  StateDirectory state;
+  for (int i = 0; i < 12; ++i) LeaveDeadRing(state, 2);
+  pid_t children[4];
+  for (pid_t& child : children) {
+    child = fork();
+    if (child == 0) {
+      HarvestRings(ConfigOf(state), Outbox(state.path, {}));
+      _exit(0);
+    }
+  }
+  for (pid_t child : children) {
+    int status = 0;
+    waitpid(child, &status, 0);
+    CHECK(status == 0);
+  }
+  CHECK(state.Count(".batch") == 12);
+  CHECK(state.Count(".ring") == 0);
+  CHECK(state.Count(".bad") == 0);
+}
+
+TEST_CASE("at most 64 rings are harvested a launch") {
+  StateDirectory state;
+  for (int i = 0; i < 66; ++i) LeaveDeadRing(state, 0);
+  Harvest(state);
+  CHECK(state.Count(".ring") == 2);
+  Harvest(state);
+  CHECK(state.Count(".ring") == 0);
+  CHECK(state.Count(".batch") == 66);
+}
+
+TEST_CASE("a server seals what ended, and its next rotation tells only what came later") {
+  StateDirectory state;
+  TestRing own(state, WHYDROP_ROLE_SERVER, platform::CurrentProcess().pid, 4 << 20);
+  UploadConfig config;
+  config.directory = state.path;
+  config.role = WHYDROP_ROLE_SERVER;
+  Uploader uploader(config, &own.writer);
+  own.End(own.Open(), WHYDROP_CAUSE_SERVER_CLOSE);
+  const ConnectionRef open = own.Open();
+  CHECK(uploader.Seal());
+  CHECK(state.Count(".batch") == 1);
+  CHECK(own.writer.Live(open) != nullptr);
+  own.End(open, WHYDROP_CAUSE_SERVER_CLOSE);
+  CHECK(uploader.Seal());
+  CHECK(state.Count("-1-0.batch") == 1);
+  CHECK(uploader.counters().waiting == 2);
+}
+
+TEST_CASE("denied consent removes outbox and dead rings, never a living one") {
+  StateDirectory state;
+  LeaveDeadRing(state, 1);
+  Harvest(state);
+  LeaveDeadRing(state, 1);
+  TestRing living(state, WHYDROP_ROLE_CLIENT, kDeadPid);
+  Uploader::EraseAll(state.path, {});
+  CHECK(state.Count(".batch") == 0);
+  CHECK(state.Count(".ring") == 1);
+  CHECK(fs::exists(state.path + "/" + RingName(living)));
+}

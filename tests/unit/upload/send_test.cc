@@ -1,0 +1,282 @@
+// Posting with the real libcurl to a real server, and with the game's transport.
+#include <zlib.h>
+
+#include <chrono>
+
+#include "core/sha256.h"
+#include "fixture.h"
+#include "http_server.h"
+#include "sample_ring.h"
+#include "upload/harvest.h"
+#include "upload/uploader.h"
+#include "whydrop/v1/batch.pb.h"
+
+using namespace whydrop;
+namespace wire = whydrop::v1;
+
+static std::string Inflate(const std::string& packed) {
+  std::string out(1 << 20, '\0');
+  z_stream stream = {};
+  inflateInit2(&stream, 15 + 16);
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));
+  stream.avail_in = static_cast<uInt>(packed.size());
+  stream.next_out = reinterpret_cast<Bytef*>(&out[0]);
+  stream.avail_out = static_cast<uInt>(out.size());
+  const int result = inflate(&stream, Z_FINISH);
+  out.resize(result == Z_STREAM_END ? stream.total_out : 0);
+  inflateEnd(&stream);
+  return out;
+}
+
+static std::string Acknowledge(const Posted& posted, wire::Ack::Verdict verdict, bool right_id = true, bool right_hash = true) {
+  const std::string body = Inflate(posted.body);
+  wire::Batch batch;
+  batch.ParseFromString(body);
+  wire::Ack ack;
+  *ack.mutable_id() = batch.id();
+  if (!right_id) ack.mutable_id()->set_part(99);
+  const auto hash = Sha256Of(body.data(), body.size() - (right_hash ? 0 : 1));
+  ack.set_sha256(hash.data(), hash.size());
+  ack.set_verdict(verdict);
+  return HttpAnswer("200 OK", ack.SerializeAsString(), "Content-Type: application/x-protobuf\r\n");
+}
+
+static HttpServer::Handler Always(const std::string& answer) {
+  return [answer](const Posted&) { return answer; };
+}
+
+// One launch: an own ring and `batches` batches of an earlier session in the outbox.
+struct Launch {
+  StateDirectory state;
+  TestRing own{state, WHYDROP_ROLE_CLIENT, platform::CurrentProcess().pid};
+  UploadConfig config;
+  std::unique_ptr<Uploader> uploader;
+  std::atomic<bool> stop{false};
+
+  explicit Launch(const std::string& url, uint32_t batches = 1) {
+    config.directory = state.path;
+    config.app_id = "sample.game";
+    config.app_version = "1.2.3";
+    config.app_key = "k1";
+    config.url = url;
+    RingContents ring = SampleRing(WHYDROP_ROLE_CLIENT);
+    for (uint32_t i = 0; i < batches; ++i) {
+      BatchScope scope;
+      scope.rotation = i;
+      REQUIRE(PutRotation(Outbox(state.path, {}), ring, ReportSession(ring, {}), scope).ok());
+    }
+    Again();
+  }
+  void Again() { uploader = std::make_unique<Uploader>(config, &own.writer); }
+  SendResult Send(bool now = false) { return uploader->Send(stop, now); }
+  size_t Waiting() const { return state.Count(".batch"); }
+};
+
+TEST_CASE("an acknowledged batch is deleted, and the request is what the collector expects") {
+  HttpServer server([](const Posted& p) { return Acknowledge(p, wire::Ack::ACCEPTED); });
+  Launch launch(server.Url(), 3);
+  CHECK(launch.Send() == SendResult::kAllSent);
+  CHECK(launch.Waiting() == 0);
+  CHECK(launch.uploader->counters().sent == 3);
+  const Posted posted = server.posted().at(0);
+  CHECK(posted.head.find("POST /v1/batches HTTP/1.1\r\n") == 0);
+  for (const char* line : {"Content-Type: application/x-protobuf\r\n", "Content-Encoding: gzip\r\n", "X-Whydrop-Key: k1\r\n",
+                           "User-Agent: whydrop/0.1.0\r\n", "X-Whydrop-Age: "}) {
+    CAPTURE(line);
+    CHECK(posted.head.find(line) != std::string::npos);
+  }
+}
+
+TEST_CASE("an answer that does not echo id and hash deletes nothing") {
+  for (int wrong : {0, 1}) {
+    HttpServer server([wrong](const Posted& p) { return Acknowledge(p, wire::Ack::ACCEPTED, wrong != 0, wrong == 0); });
+    Launch launch(server.Url());
+    CHECK(launch.Send() == SendResult::kLeft);
+    CHECK(launch.Waiting() == 1);
+    CHECK(launch.uploader->NextSendDelayMs() == UINT32_MAX);
+  }
+}
+
+TEST_CASE("a captive portal, a redirect, a truncated answer and a reset keep the batch and end the launch") {
+  const std::string portal = HttpAnswer("200 OK", "<html>log in</html>", "Content-Type: text/html\r\n");
+  const std::string large = HttpAnswer("200 OK", std::string(100000, 'x'));
+  const std::string redirect = HttpAnswer("301 Moved", "", "Location: http://127.0.0.1:1/v1/batches\r\n");
+  const std::string truncated = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc";
+  for (const std::string& answer : {portal, large, redirect, truncated, std::string("RESET"), std::string("nonsense")}) {
+    CAPTURE(answer.substr(0, 20));
+    HttpServer server(Always(answer));
+    Launch launch(server.Url(), 2);
+    CHECK(launch.Send() == SendResult::kLeft);
+    CHECK(launch.Send() == SendResult::kLeft);
+    CHECK(launch.Waiting() == 2);
+    CHECK(server.connections == 1);
+  }
+}
+
+TEST_CASE("a busy collector is asked three times, and not before its time") {
+  HttpServer server(Always(HttpAnswer("429 Too Many Requests", "", "Retry-After: 100\r\n")));
+  Launch launch(server.Url());
+  CHECK(launch.Send() == SendResult::kLeft);
+  CHECK(launch.uploader->NextSendDelayMs() > 90000);
+  CHECK(launch.uploader->NextSendDelayMs() <= 100000);
+  CHECK(launch.Send() == SendResult::kLeft);
+  CHECK(server.connections == 1);
+  launch.Send(true);
+  launch.Send(true);
+  CHECK(launch.uploader->NextSendDelayMs() == UINT32_MAX);
+  CHECK(server.connections == 3);
+  CHECK(launch.Waiting() == 1);
+}
+
+TEST_CASE("a 500 is tried again after a backoff") {
+  HttpServer server(Always(HttpAnswer("500 Oops", std::string(9000, 'x'))));
+  Launch launch(server.Url());
+  CHECK(launch.Send() == SendResult::kLeft);
+  CHECK(launch.uploader->NextSendDelayMs() > 0);
+  CHECK(launch.uploader->NextSendDelayMs() <= 2000);
+}
+
+TEST_CASE("a proxy's 403 is counted once a launch and gives the batch up in the fifth") {
+  HttpServer server(Always(HttpAnswer("403 Forbidden", "no")));
+  Launch launch(server.Url());
+  for (int i = 1; i <= 4; ++i) {
+    launch.Send();
+    launch.Send(true);
+    CHECK(launch.Waiting() == 1);
+    launch.Again();
+  }
+  launch.Send();
+  CHECK(launch.Waiting() == 0);
+  CHECK(launch.own.writer.LossCount(Loss::kBatchesGivenUp) == 1);
+  CHECK(launch.uploader->counters().lost == 1);
+}
+
+TEST_CASE("a rejected batch is deleted and counted") {
+  HttpServer server([](const Posted& p) { return Acknowledge(p, wire::Ack::REJECTED); });
+  Launch launch(server.Url());
+  CHECK(launch.Send() == SendResult::kAllSent);
+  CHECK(launch.Waiting() == 0);
+  CHECK(launch.uploader->counters().rejected == 1);
+  CHECK(launch.own.writer.LossCount(Loss::kBatchesRejected) == 1);
+}
+
+TEST_CASE("DISABLED empties the outbox and holds until the app version changes") {
+  HttpServer server([](const Posted& p) { return Acknowledge(p, wire::Ack::DISABLED); });
+  Launch launch(server.Url(), 3);
+  CHECK(launch.Send() == SendResult::kDisabled);
+  CHECK(launch.Waiting() == 0);
+  CHECK(Uploader::IsDisabled(launch.state.path, "1.2.3"));
+  CHECK_FALSE(Uploader::IsDisabled(launch.state.path, "1.2.4"));
+  CHECK(launch.Send(true) == SendResult::kDisabled);
+  CHECK(server.connections == 1);
+}
+
+TEST_CASE("a stop ends a silent transfer at once") {
+  HttpServer server(Always("SILENCE"));
+  Launch launch(server.Url());
+  SendResult result = SendResult::kAllSent;
+  std::thread worker([&] { result = launch.Send(); });
+  while (server.posted().empty()) std::this_thread::yield();
+  const auto start = std::chrono::steady_clock::now();
+  launch.stop = true;
+  worker.join();
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::milliseconds(500));
+  CHECK(result == SendResult::kStopped);
+  CHECK(launch.Waiting() == 1);
+}
+
+TEST_CASE("nobody listening keeps the batch") {
+  Launch launch("http://127.0.0.1:1/v1/batches");
+  CHECK(launch.Send() == SendResult::kLeft);
+  CHECK(launch.Waiting() == 1);
+}
+
+static void Shell(const std::string& command) { REQUIRE(system((command + " >/dev/null 2>&1").c_str()) == 0); }
+
+static void MakeCertificate(const std::string& at, const std::string& ca, const std::string& name, const std::string& san) {
+  const std::string stem = at + "/" + name;
+  Shell("openssl req -newkey rsa:2048 -nodes -subj /CN=" + name + " -keyout " + stem + ".key -out " + stem + ".csr");
+  std::ofstream(stem + ".ext") << "subjectAltName=" << san << "\n";
+  Shell("openssl x509 -req -days 2 -in " + stem + ".csr -CA " + at + "/" + ca + ".pem -CAkey " + at + "/" + ca +
+        ".key -CAcreateserial -extfile " + stem + ".ext -out " + stem + ".pem");
+}
+
+TEST_CASE("TLS: the right authority and host are taken, a wrong one of either is not") {
+  StateDirectory certs;
+  const std::string& at = certs.path;
+  for (const char* ca : {"ca", "other"}) {
+    Shell("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=" + std::string(ca) + " -keyout " + at + "/" + ca +
+          ".key -out " + at + "/" + ca + ".pem");
+  }
+  MakeCertificate(at, "ca", "right", "IP:127.0.0.1");
+  MakeCertificate(at, "ca", "wronghost", "DNS:other.example");
+  const auto accept = [](const Posted& p) { return Acknowledge(p, wire::Ack::ACCEPTED); };
+  struct {
+    const char *server, *trusted;
+    bool taken;
+  } const cases[] = {{"right", "ca", true}, {"right", "other", false}, {"wronghost", "ca", false}, {"right", "", false}};
+  for (const auto& c : cases) {
+    CAPTURE(c.server);
+    CAPTURE(c.trusted);
+    HttpServer server(accept, at + "/" + c.server + ".pem", at + "/" + c.server + ".key");
+    Launch launch(server.Url("https"));
+    if (c.trusted[0] != '\0') launch.config.ca_file = at + "/" + c.trusted + ".pem";
+    launch.Again();
+    CHECK(launch.Send() == (c.taken ? SendResult::kAllSent : SendResult::kLeft));
+    CHECK(launch.Waiting() == (c.taken ? 0 : 1));
+    CHECK(server.posted().size() == (c.taken ? 1 : 0));
+  }
+}
+
+static void WHYDROP_CALL GameTransport(const whydrop_request* request, whydrop_response* response, void* user) {
+  Posted posted{request->headers, std::string(static_cast<const char*>(request->body), request->body_bytes)};
+  const std::string answer = Acknowledge(posted, wire::Ack::ACCEPTED);
+  const std::string body = answer.substr(answer.find("\r\n\r\n") + 4);
+  response->status = 200;
+  response->body_bytes = static_cast<uint32_t>(body.size());
+  std::memcpy(response->body, body.data(), body.size());
+  *static_cast<std::string*>(user) = posted.head;
+}
+
+TEST_CASE("the game's own transport takes the place of libcurl") {
+  Launch launch("https://collector.example/v1/batches");
+  std::string headers;
+  launch.config.transport = GameTransport;
+  launch.config.transport_user = &headers;
+  launch.Again();
+  CHECK(launch.Send() == SendResult::kAllSent);
+  CHECK(launch.Waiting() == 0);
+  CHECK(headers.find("X-Whydrop-Key: k1\r\n") != std::string::npos);
+}
+
+TEST_CASE("a batch of a session whose ring is still there is not sent") {
+  HttpServer server([](const Posted& p) { return Acknowledge(p, wire::Ack::ACCEPTED); });
+  Launch launch(server.Url());
+  const std::string ring = SessionHex(SampleRing(0).identity.session_id) + ".ring";
+  launch.state.Write(ring, "x");
+  launch.Send();
+  CHECK(server.connections == 0);
+  CHECK(launch.Waiting() == 1);
+}
+
+TEST_CASE("hostile batch files are moved aside once and counted") {
+  HttpServer server([](const Posted& p) { return Acknowledge(p, wire::Ack::ACCEPTED); });
+  Launch launch(server.Url());
+  launch.state.Write(std::string(32, 'a') + "-0-0.batch", "garbage");
+  launch.state.Write(std::string(32, 'b') + "-0-0.batch", std::string(300 << 10, 'x'));
+  std::filesystem::create_symlink("/etc/passwd", launch.state.path + "/" + std::string(32, 'c') + "-0-0.batch");
+  launch.state.Write("notes.batch", "mine");
+  CHECK(launch.Send() == SendResult::kAllSent);
+  CHECK(launch.own.writer.LossCount(Loss::kBatchesDropped) >= 2);
+  CHECK(launch.Waiting() <= 2);
+  CHECK(launch.state.Read("notes.batch") == "mine");
+}
+
+TEST_CASE("a client's outbox keeps 64 files and drops the oldest, counted") {
+  Launch launch("", 70);
+  launch.uploader->Harvest();
+  CHECK(launch.Waiting() == 64);
+  CHECK(launch.own.writer.LossCount(Loss::kBatchesDropped) == 6);
+  CHECK(launch.own.writer.LossCount(Loss::kBytesDropped) > 0);
+  CHECK(launch.uploader->counters().lost == 6);
+}
