@@ -15,8 +15,8 @@
 namespace whydrop::collector {
 namespace {
 
-using google::protobuf::io::CodedInputStream;
 using google::protobuf::internal::WireFormatLite;
+using google::protobuf::io::CodedInputStream;
 
 CodedInputStream MakeStream(std::string_view body) {
   return CodedInputStream(reinterpret_cast<const uint8_t*>(body.data()), static_cast<int>(body.size()));
