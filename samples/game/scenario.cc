@@ -37,7 +37,7 @@ constexpr Scenario kScenarios[] = {
 };
 
 void WriteToNull() {
-  int* volatile nowhere = nullptr;
+  volatile int* volatile nowhere = nullptr;
   *nowhere = 1;
 }
 

@@ -1,4 +1,5 @@
-// The C interface: checks, translates and bounds what the game hands in, keeps its errno, and asks the session. No logic.
+// The C interface: checks, translates and bounds what the game hands in, keeps its errno, and asks the session. No
+// logic.
 #include "whydrop/whydrop.h"
 
 #include <cerrno>

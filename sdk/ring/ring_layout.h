@@ -154,13 +154,14 @@ struct LifePage {
   std::atomic<uint64_t> flow_given_up;
 
   // Sealing (server role): key records below `sealed_index` are in batches of rotations below `rotation`. An intent
-  // with seal_to > sealed_index says that rotation `rotation` is, or was about to be, frozen from exactly
-  // [sealed_index, seal_to). Storing sealed_index = seal_to is the one step that finishes it: `rotation` is counted up by
-  // the next intent, so the next rotation is rotation + 1 while seal_to == sealed_index > 0.
+  // with seal_to > sealed_index says that rotation `seal_rotation` is, or was about to be, frozen from exactly
+  // [sealed_index, seal_to). Storing sealed_index = seal_to is the one step that finishes it; `rotation` follows for
+  // threads of this process and is not read from a dead ring.
   std::atomic<uint64_t> sealed_index;
   std::atomic<uint64_t> seal_to;
   std::atomic<uint64_t> seal_reference_ms;
   std::atomic<uint64_t> rotation;
+  std::atomic<uint64_t> seal_rotation;
 
   CrashMarker crash;
 };

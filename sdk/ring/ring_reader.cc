@@ -145,7 +145,7 @@ void ReadCounts(const RingView& ring, LifeFields* fields, RingLife* life) {
   life->sealed_index = fields->Number(offsetof(LifePage, sealed_index), kMaxCount);
   life->seal_to = fields->Number(offsetof(LifePage, seal_to), kMaxCount);
   life->seal_reference_ms = fields->Number(offsetof(LifePage, seal_reference_ms), kMaxSessionMs);
-  life->rotation = static_cast<uint32_t>(fields->Number(offsetof(LifePage, rotation), UINT32_MAX - 1));
+  life->rotation = static_cast<uint32_t>(fields->Number(offsetof(LifePage, seal_rotation), UINT32_MAX - 1));
   if (life->sealed_index > 0 && life->seal_to <= life->sealed_index) ++life->rotation;
 }
 
@@ -199,7 +199,7 @@ bool ReadEnd(const Slot& slot, RingContents* out) {
     at += size;
   }
   if (at != slot.size) return false;
-  connection.key_index = slot.key ? slot.index : UINT64_MAX;
+  connection.key_index = slot.key ? slot.index : kFlowRingKeyIndex;
   out->connections.push_back(connection);
   return true;
 }

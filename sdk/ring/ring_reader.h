@@ -17,13 +17,16 @@ namespace whydrop {
 inline constexpr size_t kMaxClientRingBytes = size_t{1} << 20;
 inline constexpr size_t kMaxServerRingBytes = size_t{64} << 20;
 
+// Stands for the key index of an ended connection that found the key ring full: behind every index that is sealed.
+inline constexpr uint64_t kFlowRingKeyIndex = UINT64_MAX - 1;
+
 struct RingConnection {
   ConnectionIdentity identity;
   bool open = false;      // was open when the ring was left
   Evidence evidence;      // of the end, else the failure kept so far plus counters and times of the live part
   Cause cause = 0;        // the writer's verdict; 0 for open ones
   Confidence confidence = Confidence::kNone;
-  uint64_t key_index = 0;        // of the ended record in the key ring; UINT64_MAX if it had to go to the flow ring
+  uint64_t key_index = 0;        // of the ended record in the key ring; kFlowRingKeyIndex if it is in the flow ring
   uint64_t link_down_ms = 0;     // open ones: LiveConnection::link_down_ms
   bool failed = false;           // open ones: a failure or peer's close was kept
 };

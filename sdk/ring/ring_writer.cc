@@ -202,7 +202,7 @@ bool RingWriter::BeginSeal(uint64_t* from, uint64_t* to, uint32_t* rotation) {
     const Parts::Ring ring = Parts::KeyRing(*this);
     end = ring.tail->load(std::memory_order_relaxed);
     if (end <= sealed) return false;
-    if (sealed > 0) life_->rotation.fetch_add(1, std::memory_order_relaxed);
+    life_->seal_rotation.store(life_->rotation.load(std::memory_order_relaxed), std::memory_order_relaxed);
     life_->seal_reference_ms.store(NowMs(), std::memory_order_relaxed);
     // Sequentially consistent: partner of ClaimSlot. From here on no thread claims an index below `end` and keeps it.
     life_->seal_to.store(end, std::memory_order_seq_cst);
@@ -233,13 +233,14 @@ bool RingWriter::BeginSeal(uint64_t* from, uint64_t* to, uint32_t* rotation) {
   }
   *from = sealed;
   *to = end;
-  *rotation = static_cast<uint32_t>(life_->rotation.load(std::memory_order_relaxed));
+  *rotation = static_cast<uint32_t>(life_->seal_rotation.load(std::memory_order_relaxed));
   return true;
 }
 
 void RingWriter::FinishSeal() {
   // Release: partner of the acquire in ClaimSlot.
   life_->sealed_index.store(life_->seal_to.load(std::memory_order_relaxed), std::memory_order_release);
+  life_->rotation.store(life_->seal_rotation.load(std::memory_order_relaxed) + 1, std::memory_order_release);
   Parts::Changed(*this, layout_.life, kLifeBytes);
 }
 

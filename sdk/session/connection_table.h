@@ -1,8 +1,9 @@
-// The process-local side of the connection table: which handle lies in which slot, and which socket it watches. The part
-// that must survive the process is in the ring; addresses and descriptors are here because they must never get there.
+// The process-local side of the connection table: which handle lies in which slot, and which socket it watches. The
+// part that must survive the process is in the ring; addresses and descriptors are here because they must never get
+// there.
 //
-// A handle is 16 bits of session epoch, the low 24 bits of the connection's number, 24 bits of slot + 1. It is compared as
-// a whole with the handle that the slot holds, so one load tells a stale one.
+// A handle is 16 bits of session epoch, the low 24 bits of the connection's number, 24 bits of slot + 1. It is compared
+// as a whole with the handle that the slot holds, so one load tells a stale one.
 //
 // Thread rule: lock-free, any thread. The memory is touched slot by slot and never given back.
 #ifndef WHYDROP_SESSION_CONNECTION_TABLE_H

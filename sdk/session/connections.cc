@@ -1,5 +1,5 @@
-// The calls about connections. The first failure, or the peer's close, is what counts: its evidence is taken once, on the
-// caller's thread, and kept in the ring; everything later only adds counters.
+// The calls about connections. The first failure, or the peer's close, is what counts: its evidence is taken once, on
+// the caller's thread, and kept in the ring; everything later only adds counters.
 #include "causes/classifier.h"
 #include "core/sha256.h"
 #include "session/session.h"
@@ -8,9 +8,7 @@ namespace whydrop {
 namespace {
 
 bool IsCloseReason(int32_t reason) { return reason >= WHYDROP_CLOSE_NORMAL && reason <= WHYDROP_CLOSE_IDLE; }
-bool IsOperation(int32_t operation) {
-  return operation >= WHYDROP_OP_RESOLVE && operation <= WHYDROP_OP_APP_TIMEOUT;
-}
+bool IsOperation(int32_t operation) { return operation >= WHYDROP_OP_RESOLVE && operation <= WHYDROP_OP_APP_TIMEOUT; }
 
 }  // namespace
 

@@ -1,7 +1,7 @@
-// What the crash hooks and the game's own crash handler tell: into the life page, by plain stores. Signal-safe throughout.
-#include "ring/crash_marker.h"
-
+// What the crash hooks and the game's own crash handler tell: into the life page, by plain stores. Signal-safe
+// throughout.
 #include "platform/identity.h"
+#include "ring/crash_marker.h"
 #include "session/session.h"
 
 namespace whydrop {

@@ -79,8 +79,7 @@ Evidence Session::Observe(const ConnectionTable::Entry& entry, ProbeDepth depth)
     AddSocketFacts(facts, &evidence);
     evidence.Set(Field::peer_loopback, socket.peer_loopback ? 1 : 0);
     evidence.Set(Field::link_tunnel, socket.tunnel ? 1 : 0);
-    const bool silent =
-        evidence.Get(Field::outq_bytes) > 0 && evidence.Get(Field::last_ack_recv_ms) >= kSilentAckMs;
+    const bool silent = evidence.Get(Field::outq_bytes) > 0 && evidence.Get(Field::last_ack_recv_ms) >= kSilentAckMs;
     if (depth != ProbeDepth::kSocket || silent) {
       RouteFacts route;
       platform::ProbeRoute(socket, &route);
@@ -152,8 +151,8 @@ void Session::AddSuspend(const LiveConnection& live, uint64_t now_ms, Evidence* 
 void Session::AddLink(const LiveConnection& live, Evidence* evidence) {
   const uint32_t link = live.link_index.load(std::memory_order_relaxed);
   if (link == 0 || !worker_.watching()) return;
-  const bool down = live.link_down_ms.load(std::memory_order_relaxed) != 0 ||
-                    worker_.links().LastDownMs(link) > LastReceiveMs(live);
+  const bool down =
+      live.link_down_ms.load(std::memory_order_relaxed) != 0 || worker_.links().LastDownMs(link) > LastReceiveMs(live);
   evidence->Set(Field::link_down_since_recv, down ? 1 : 0);
 }
 

@@ -92,8 +92,8 @@ void Lifecycle::Identify(Session* session, RingIdentity* identity) {
   identity->pid_namespace = process.pid_namespace;
   identity->boot_id = platform::BootId();
   const platform::Id16 machine = platform::MachineId();
-  identity->machine_hash =
-      HashToken(upload.app_id.data(), upload.app_id.size(), reinterpret_cast<const char*>(machine.data()), machine.size());
+  identity->machine_hash = HashToken(upload.app_id.data(), upload.app_id.size(),
+                                     reinterpret_cast<const char*>(machine.data()), machine.size());
   identity->started_unix_ms = platform::WallUnixMs();
   identity->started_monotonic_ms = platform::CoarseMonotonicMs();
   identity->started_boot_ms = platform::BootTimeMs();
@@ -151,8 +151,7 @@ void Lifecycle::InstallHooks(Session* session) {
 whydrop_result Lifecycle::Launch(Session* session) {
   RingIdentity identity;
   Identify(session, &identity);
-  if (!MakeStorage(session, identity) ||
-      !session->connections_.Allocate(session->settings_.layout.max_connections)) {
+  if (!MakeStorage(session, identity) || !session->connections_.Allocate(session->settings_.layout.max_connections)) {
     session->storage_.Discard();
     return WHYDROP_ERROR_NO_MEMORY;
   }

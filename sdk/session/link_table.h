@@ -1,5 +1,5 @@
-// The devices of this session: when each last went down. Tells at a failure whether the socket's link was down since the
-// last receive, also when it is up again.
+// The devices of this session: when each last went down. Tells at a failure whether the socket's link was down since
+// the last receive, also when it is up again.
 //
 // Thread rule: NumberOf and NoteDown on the worker; LastDownMs from any thread.
 #ifndef WHYDROP_SESSION_LINK_TABLE_H

@@ -131,8 +131,8 @@ void Worker::SampleSystem() {
 // --- devices
 
 void Worker::SeeNetwork() {
-  if (!watching_.load(std::memory_order_relaxed)) return;
-  const bool complete = watch_.Take(
+  if (!watch_.has_value()) return;
+  const bool complete = watch_->Take(
       [](const platform::NetworkEvent& event, void* self) { static_cast<Worker*>(self)->SeeDevice(event); }, this);
   // A device below the socket's own (of a bridge, of a tunnel) has another number, so a change of any makes us look.
   if (!complete || links_changed_) RecheckLinks();

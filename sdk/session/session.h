@@ -104,10 +104,11 @@ class Session {
 
   void RevokeMarkerOfThisThread();
   // Keeps the evidence as the connection's first failure, or takes what was kept before; returns the verdict.
-  whydrop_cause KeepFirst(const ConnectionTable::Entry& entry, Evidence& evidence, EventType type, int64_t a, int64_t b);
+  whydrop_cause KeepFirst(const ConnectionTable::Entry& entry, Evidence& evidence, EventType type, int64_t a,
+                          int64_t b);
 
-  // evidence.cc. kSocket: the socket, and its route only if the peer has been silent; kRoute: both; kDefaultRoute: both,
-  // or the default route if the connection has no socket yet.
+  // evidence.cc. kSocket: the socket, and its route only if the peer has been silent; kRoute: both; kDefaultRoute:
+  // both, or the default route if the connection has no socket yet.
   enum class ProbeDepth { kSocket, kRoute, kDefaultRoute };
   Evidence Observe(const ConnectionTable::Entry& entry, ProbeDepth depth);
   void AddTotals(const LiveConnection& live, Evidence* evidence);
@@ -133,8 +134,8 @@ class Session {
 // --- lifecycle.cc. Not signal-safe.
 whydrop_result StartSession(Settings settings);
 void StopSession();
-// Makes exit() stop the session. The newest registration runs first, so it is repeated after a library with exit handlers
-// of its own was loaded, which must not go before the worker that uses it.
+// Makes exit() stop the session. The newest registration runs first, so it is repeated after a library with exit
+// handlers of its own was loaded, which must not go before the worker that uses it.
 void RegisterExitHook();
 
 // --- crash.cc

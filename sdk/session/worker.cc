@@ -22,7 +22,7 @@ constexpr uint32_t kEraseMs = 2000;
 Status Worker::Start(Session* session) {
   session_ = session;
   consent_.store(session->settings().consent, std::memory_order_relaxed);
-  const Status status = waiter_.Open();
+  const Status status = waiter_.emplace().Open();
   if (!status.ok()) return status;
   StartPulse();
   return thread_.Start("whydrop", Body, this);
@@ -31,7 +31,10 @@ Status Worker::Start(Session* session) {
 bool Worker::Stop(uint32_t timeout_ms) {
   stopping_.store(true, std::memory_order_release);
   interrupt_.store(true, std::memory_order_release);
-  waiter_.Wake();
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (waiter_.has_value()) waiter_->Wake();
+  }
   return thread_.Join(timeout_ms);
 }
 
@@ -40,7 +43,7 @@ bool Worker::Stop(uint32_t timeout_ms) {
 whydrop_result Worker::Ask(Request request, uint32_t timeout_ms) {
   std::unique_lock<std::mutex> lock(mutex_);
   const uint64_t ticket = ++asked_[request];
-  waiter_.Wake();
+  if (waiter_.has_value()) waiter_->Wake();
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
   while (done_[request] < ticket && !gone_) {
     if (answered_.wait_until(lock, deadline) == std::cv_status::timeout) break;
@@ -93,6 +96,9 @@ void Worker::Body(void* self) {
   worker->busy_.store(true, std::memory_order_release);  // its tick is no sign of life any more
   const std::lock_guard<std::mutex> lock(worker->mutex_);
   worker->gone_ = true;
+  // The session object stays for ever, its descriptors must not.
+  worker->watch_.reset();
+  worker->waiter_.reset();
   worker->answered_.notify_all();
 }
 
@@ -102,7 +108,7 @@ void Worker::Run() {
     Pulse();
     Serve();
     UploadWhenDue();
-    if (!stopping()) waiter_.Wait(kPulseMs, watch_.wait_handle());
+    if (!stopping()) waiter_->Wait(kPulseMs, watch_.has_value() ? watch_->wait_handle() : -1);
   }
 }
 
@@ -110,8 +116,9 @@ void Worker::Prepare() {
   const Settings& settings = session_->settings();
   session_->storage().Prefault();
   if ((settings.flags & WHYDROP_FLAG_NO_NETWORK_WATCH) == 0) {
-    const Status status = watch_.Open();
+    const Status status = watch_.emplace().Open();
     if (!status.ok()) {
+      watch_.reset();
       settings.upload.log.Write(LogLevel::kWarning, "the network cannot be watched (error %d)",
                                 static_cast<int>(status.native));
     }

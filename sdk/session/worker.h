@@ -4,8 +4,8 @@
 // Uploads run on the same thread, so the pulse stands still while one waits for the network; `busy` says so, and nobody
 // takes the gap for a suspend.
 //
-// Thread rule: Start and Join on the thread that starts and stops; Flush, Erase, GetLastSession, counters, busy and links
-// from any thread; what is private runs on the worker.
+// Thread rule: Start and Join on the thread that starts and stops; Flush, Erase, GetLastSession, counters, busy and
+// links from any thread; what is private runs on the worker.
 #ifndef WHYDROP_SESSION_WORKER_H
 #define WHYDROP_SESSION_WORKER_H
 
@@ -13,6 +13,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 
 #include "platform/network_watch.h"
 #include "platform/worker.h"
@@ -74,8 +75,7 @@ class Worker {
 
   Session* session_ = nullptr;
   platform::WorkerThread thread_;
-  platform::Waiter waiter_;
-  platform::NetworkWatch watch_;
+  std::optional<platform::NetworkWatch> watch_;  // worker only; ends with it
   LinkTable links_;
   std::atomic<Uploader*> uploader_{nullptr};  // lives as long as the session object
   std::atomic<bool> stopping_{false};
@@ -87,6 +87,7 @@ class Worker {
 
   std::mutex mutex_;  // of what follows; never held during I/O
   std::condition_variable answered_;
+  std::optional<platform::Waiter> waiter_;  // waited on without the mutex; ends with the worker
   uint64_t asked_[kRequests] = {};
   uint64_t done_[kRequests] = {};
   whydrop_result results_[kRequests] = {};

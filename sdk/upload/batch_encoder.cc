@@ -11,8 +11,8 @@
 namespace whydrop {
 namespace {
 
-// Room for everything of a batch that is no record. The cut must not depend on it, since a session's tags and losses may
-// change between the writing of two parts of one rotation; its largest size is below 2 KiB.
+// Room for everything of a batch that is no record. The cut must not depend on it, since a session's tags and losses
+// may change between the writing of two parts of one rotation; its largest size is below 2 KiB.
 constexpr size_t kEnvelopeBytes = 4096;
 
 // One connection, event or close total with its tag, ready to be appended to a batch.
@@ -226,7 +226,8 @@ std::vector<Rotation> PlanRotations(const RingContents& ring, const HarvestFacts
   return rotations;
 }
 
-std::vector<std::string> EncodeRotation(const RingContents& ring, const SessionReport& report, const BatchScope& scope) {
+std::vector<std::string> EncodeRotation(const RingContents& ring, const SessionReport& report,
+                                        const BatchScope& scope) {
   const bool ended = scope.kind == BatchScope::Kind::kEnded;
   std::vector<std::string> records;
   for (const RingConnection& connection : ring.connections) {

@@ -33,8 +33,8 @@ struct Rotation {
   BatchScope scope;
 };
 
-// All of them in order, the last one with the session's end. A rotation that was about to be sealed when the process died
-// comes first, from exactly the range that was written down, because some of its parts may exist or even be sent.
+// All of them in order, the last one with the session's end. A rotation that was about to be sealed when the process
+// died comes first, from exactly the range that was written down, because some of its parts may exist or even be sent.
 std::vector<Rotation> PlanRotations(const RingContents& ring, const HarvestFacts& facts);
 
 // The bodies of all parts of one rotation, in order; at least one. Cut by record count and size alone, in an order that

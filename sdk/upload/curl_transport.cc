@@ -1,5 +1,5 @@
-// libcurl, the one place that knows it. The library is loaded when the first batch is posted and never linked: loading it
-// with its TLS costs 10-30 ms and 8.5 MiB, which a launch without a batch does not pay.
+// libcurl, the one place that knows it. The library is loaded when the first batch is posted and never linked: loading
+// it with its TLS costs 10-30 ms and 8.5 MiB, which a launch without a batch does not pay.
 #define CURL_DISABLE_DEPRECATION  // both generations of the protocol option are needed: the loaded library may be older
 #include <curl/curl.h>
 

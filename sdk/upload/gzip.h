@@ -10,7 +10,8 @@
 
 namespace whydrop {
 
-// One gzip member holding `input`, without time stamp and without the system's name: the same input gives the same bytes.
+// One gzip member holding `input`, without time stamp and without the system's name: the same input gives the same
+// bytes.
 Status Gzip(const std::string& input, std::string* out);
 
 }  // namespace whydrop

@@ -78,7 +78,8 @@ SystemNow AskSystem(const HarvestConfig& config) {
 
 class Harvester {
  public:
-  Harvester(const HarvestConfig& config, const Outbox& outbox) : config_(config), outbox_(outbox), now_(AskSystem(config)) {}
+  Harvester(const HarvestConfig& config, const Outbox& outbox)
+      : config_(config), outbox_(outbox), now_(AskSystem(config)) {}
 
   HarvestResult Run() {
     for (const std::string& name : NamesWith(config_.directory, kRingSuffix)) {
@@ -110,13 +111,14 @@ class Harvester {
   void Remove(const std::string& name) const {
     const Status status = platform::RemoveFile(PathOf(name));
     if (!status.ok()) {
-      config_.log.Write(LogLevel::kWarning, "cannot remove %s (error %d); it is tried again at the next launch", name.c_str(),
-                        status.native);
+      config_.log.Write(LogLevel::kWarning, "cannot remove %s (error %d); it is tried again at the next launch",
+                        name.c_str(), status.native);
     }
   }
   void Sync() const {
     const Status status = platform::SyncDirectory(config_.directory);
-    if (!status.ok()) config_.log.Write(LogLevel::kWarning, "cannot sync the state directory (error %d)", status.native);
+    if (!status.ok())
+      config_.log.Write(LogLevel::kWarning, "cannot sync the state directory (error %d)", status.native);
   }
   bool Exists(const std::string& name) const {
     const std::vector<std::string> names = NamesWith(config_.directory, kRingSuffix);
@@ -259,8 +261,8 @@ void Harvester::CleanUp() const {
   for (const std::string& name : NamesWith(config_.directory, kBadSuffix)) {
     platform::File file;
     platform::FileFacts facts;
-    const bool readable = platform::File::OpenExisting(PathOf(name), platform::File::Mode::kRead, &file).ok() &&
-                          file.Facts(&facts).ok();
+    const bool readable =
+        platform::File::OpenExisting(PathOf(name), platform::File::Mode::kRead, &file).ok() && file.Facts(&facts).ok();
     if (readable && AgeMs(facts) > kMonthMs) {
       Remove(name);
     } else {
@@ -274,8 +276,8 @@ void Harvester::CleanUp() const {
   for (const std::string& name : NamesWith(config_.directory, kTemporarySuffix)) {
     platform::File file;
     platform::FileFacts facts;
-    const bool readable = platform::File::OpenExisting(PathOf(name), platform::File::Mode::kRead, &file).ok() &&
-                          file.Facts(&facts).ok();
+    const bool readable =
+        platform::File::OpenExisting(PathOf(name), platform::File::Mode::kRead, &file).ok() && file.Facts(&facts).ok();
     if (!readable || AgeMs(facts) > kDayMs) Remove(name);
   }
 
@@ -287,7 +289,8 @@ void Harvester::CleanUp() const {
 
 }  // namespace
 
-Status PutRotation(const Outbox& outbox, const RingContents& ring, const SessionReport& report, const BatchScope& scope) {
+Status PutRotation(const Outbox& outbox, const RingContents& ring, const SessionReport& report,
+                   const BatchScope& scope) {
   BatchFile batch;
   batch.session_id = ring.identity.session_id;
   batch.rotation = scope.rotation;
@@ -305,7 +308,9 @@ Status PutRotation(const Outbox& outbox, const RingContents& ring, const Session
   return OkStatus();
 }
 
-HarvestResult HarvestRings(const HarvestConfig& config, const Outbox& outbox) { return Harvester(config, outbox).Run(); }
+HarvestResult HarvestRings(const HarvestConfig& config, const Outbox& outbox) {
+  return Harvester(config, outbox).Run();
+}
 
 void EraseRings(const HarvestConfig& config) { Harvester(config, Outbox(config.directory, config.log)).Erase(); }
 

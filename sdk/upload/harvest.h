@@ -1,6 +1,6 @@
-// From the rings of dead sessions to batches in the outbox, exactly once: facts frozen, batches durable, ring removed, in
-// this order, each step repeatable. Killed anywhere, the next harvest goes on; two at once are told apart by the lock of
-// the ring.
+// From the rings of dead sessions to batches in the outbox, exactly once: facts frozen, batches durable, ring removed,
+// in this order, each step repeatable. Killed anywhere, the next harvest goes on; two at once are told apart by the
+// lock of the ring.
 //
 // Thread rule: the worker thread; several processes may share the directory.
 #ifndef WHYDROP_UPLOAD_HARVEST_H
@@ -37,7 +37,8 @@ HarvestResult HarvestRings(const HarvestConfig& config, const Outbox& outbox);
 void EraseRings(const HarvestConfig& config);
 
 // Writes all parts of one rotation, durable on success.
-Status PutRotation(const Outbox& outbox, const RingContents& ring, const SessionReport& report, const BatchScope& scope);
+Status PutRotation(const Outbox& outbox, const RingContents& ring, const SessionReport& report,
+                   const BatchScope& scope);
 
 // Called with 1, 2, 3 ... between the steps of a harvest; nullptr, unless a test wants to die there.
 extern void (*harvest_step_hook)(int step);

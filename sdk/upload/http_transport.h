@@ -26,11 +26,11 @@ struct HttpRequest {
 };
 
 struct HttpResponse {
-  bool answered = false;       // a whole answer came in
+  bool answered = false;  // a whole answer came in
   int32_t status = 0;
   uint32_t retry_after_s = 0;
-  std::string body;            // empty if it was larger than kMaxResponseBytes
-  std::string error;           // why there was no answer, for the log
+  std::string body;   // empty if it was larger than kMaxResponseBytes
+  std::string error;  // why there was no answer, for the log
 };
 
 class HttpTransport {

@@ -77,7 +77,8 @@ std::string SessionHex(const std::array<uint8_t, 16>& session_id) {
 }
 
 std::string BatchFileName(const BatchFile& batch) {
-  return SessionHex(batch.session_id) + "-" + std::to_string(batch.rotation) + "-" + std::to_string(batch.part) + kSuffix;
+  return SessionHex(batch.session_id) + "-" + std::to_string(batch.rotation) + "-" + std::to_string(batch.part) +
+         kSuffix;
 }
 
 std::string EncodeBatchFile(const BatchFile& batch) {
@@ -132,7 +133,8 @@ std::vector<Outbox::Entry> Outbox::List() const {
     platform::File file;
     platform::FileFacts facts;
     // A file that cannot be opened stays in the list with size 0: Load then finds out what it is.
-    if (platform::File::OpenExisting(PathOf(name), platform::File::Mode::kRead, &file).ok() && file.Facts(&facts).ok()) {
+    if (platform::File::OpenExisting(PathOf(name), platform::File::Mode::kRead, &file).ok() &&
+        file.Facts(&facts).ok()) {
       entry.size_bytes = facts.size_bytes;
       entry.modified_unix_ms = facts.modified_unix_ms;
     }

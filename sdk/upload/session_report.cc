@@ -43,8 +43,8 @@ uint64_t TimeOfDeathMs(const RingContents& ring) {
 HarvestFacts FactsOf(const RingContents& ring, const SystemNow& now) {
   HarvestFacts facts;
   // The ring of another machine (a copied home directory) says nothing about a reboot of this one.
-  const bool other_machine = Known(ring.identity.machine_hash) && Known(now.machine_hash) &&
-                             ring.identity.machine_hash != now.machine_hash;
+  const bool other_machine =
+      Known(ring.identity.machine_hash) && Known(now.machine_hash) && ring.identity.machine_hash != now.machine_hash;
   facts.same_boot_known = !other_machine && Known(ring.identity.boot_id) && Known(now.boot_id);
   facts.same_boot = facts.same_boot_known && ring.identity.boot_id == now.boot_id;
   facts.oom_rose_known = facts.same_boot && ring.life.oom_kills_known && now.oom_kills_known;

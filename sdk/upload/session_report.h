@@ -23,8 +23,8 @@ struct SystemNow {
   uint64_t oom_kills = 0;
 };
 
-// The part of a session's end that the ring alone cannot tell. It is frozen before the first batch is written: a harvest
-// that is killed and continued after a reboot must not come to another end than the parts written before.
+// The part of a session's end that the ring alone cannot tell. It is frozen before the first batch is written: a
+// harvest that is killed and continued after a reboot must not come to another end than the parts written before.
 struct HarvestFacts {
   bool same_boot_known = false;
   bool same_boot = false;

@@ -9,7 +9,9 @@ namespace {
 
 constexpr size_t kMaxUrlBytes = 2048;
 
-bool StartsWith(const std::string& text, const char* prefix) { return text.compare(0, std::strlen(prefix), prefix) == 0; }
+bool StartsWith(const std::string& text, const char* prefix) {
+  return text.compare(0, std::strlen(prefix), prefix) == 0;
+}
 
 // 127.0.0.0/8 in dotted form with four parts; anything shorter or with letters is a name that somebody may resolve.
 bool IsLoopbackIpv4(const std::string& host) {

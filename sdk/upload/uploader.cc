@@ -58,11 +58,13 @@ struct Uploader::Impl {
   std::unique_ptr<HttpTransport> transport;
   bool has_last = false;
   LastSession last;
-  uint32_t attempts = 0;          // failed ones of this launch; of a server, since its last success
+  uint32_t attempts = 0;  // failed ones of this launch; of a server, since its last success
   bool stopped_for_launch = false;
+  std::string refused_batch;  // whose refusal was counted in this launch
   uint64_t next_send_boot_ms = 0;
 
-  Impl(const UploadConfig& c, RingWriter* o, UploadCounters* n) : config(c), own(o), counters(n), outbox(c.directory, c.log) {
+  Impl(const UploadConfig& c, RingWriter* o, UploadCounters* n)
+      : config(c), own(o), counters(n), outbox(c.directory, c.log) {
     transport = c.transport != nullptr ? MakeCallbackTransport(c.transport, c.transport_user)
                                        : MakeCurlTransport(c.after_library_loaded);
   }
@@ -152,10 +154,11 @@ bool Uploader::Impl::Post(const BatchFile& batch, const std::atomic<bool>& stop,
 }
 
 void Uploader::Impl::Disable() {
-  const Status status = platform::WriteDurably(config.directory + kDisabledFile, config.app_version.data(),
-                                               config.app_version.size());
+  const Status status =
+      platform::WriteDurably(config.directory + kDisabledFile, config.app_version.data(), config.app_version.size());
   if (!status.ok()) {
-    config.log.Write(LogLevel::kWarning, "cannot write %s%s (error %d): the collector is asked again at the next launch",
+    config.log.Write(LogLevel::kWarning,
+                     "cannot write %s%s (error %d): the collector is asked again at the next launch",
                      config.directory.c_str(), kDisabledFile, status.native);
   }
   Lose(Loss::kBatchesRejected, outbox.List().size());
@@ -189,8 +192,10 @@ SendResult Uploader::Impl::Apply(const Outbox::Entry& entry, const BatchFile& ba
       (void)outbox.Remove(entry);  // given up again at the next launch otherwise
       break;
     case Action::kCountRefusal:
-      // Once a launch, though a flush may ask again; uncounted on a full disk, the batch only stays longer.
-      if (!stopped_for_launch) (void)outbox.CountRefusal(entry, static_cast<uint8_t>(batch.refused_launches + 1));
+      // Once a launch, though a flush may ask again; if it cannot be written, the batch only stays longer.
+      if (!refused_batch.empty()) break;
+      refused_batch = entry.name;
+      (void)outbox.CountRefusal(entry, static_cast<uint8_t>(batch.refused_launches + 1));
       break;
     case Action::kStopLaunch:
       ++attempts;
@@ -212,6 +217,7 @@ SendResult Uploader::Impl::SendOne(const Outbox::Entry& entry, const std::atomic
   }
   Attempt attempt;
   if (!Post(batch, stop, &attempt)) return SendResult::kStopped;
+  if (entry.name == refused_batch && attempt.refused_launches != 0) --attempt.refused_launches;
   return Apply(entry, batch, Decide(attempt));
 }
 
@@ -251,7 +257,8 @@ bool Uploader::Seal() {
     status = PutRotation(impl_->outbox, ring, ReportRunningSession(ring, ring.life.seal_reference_ms), scope);
   }
   if (!status.ok()) {
-    impl_->config.log.Write(LogLevel::kWarning, "cannot write the batches of a rotation (error %d); tried again", status.native);
+    impl_->config.log.Write(LogLevel::kWarning, "cannot write the batches of a rotation (error %d); tried again",
+                            status.native);
     return false;
   }
   impl_->own->FinishSeal();

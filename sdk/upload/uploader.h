@@ -62,8 +62,8 @@ class Uploader {
   Uploader(const UploadConfig& config, RingWriter* own);
   ~Uploader();
 
-  // Turns every ring of a dead session in the directory into batches in the outbox and removes it. Own and living rings,
-  // and those of another machine younger than 24 h, are left alone.
+  // Turns every ring of a dead session in the directory into batches in the outbox and removes it. Own and living
+  // rings, and those of another machine younger than 24 h, are left alone.
   void Harvest();
   // How the session that ended last, of those Harvest found, ended. False: there was none.
   bool GetLastSession(LastSession* out) const;

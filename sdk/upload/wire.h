@@ -1,6 +1,6 @@
-// The protobuf wire, as much of it as this SDK needs: a writer whose bytes are those of libprotobuf for the same values,
-// and a bounded reader of the collector's answer. libprotobuf itself stays out of games: its size and its global
-// registries clash with the engine's own copy.
+// The protobuf wire, as much of it as this SDK needs: a writer whose bytes are those of libprotobuf for the same
+// values, and a bounded reader of the collector's answer. libprotobuf itself stays out of games: its size and its
+// global registries clash with the engine's own copy.
 //
 // Thread rule: plain values.
 #ifndef WHYDROP_UPLOAD_WIRE_H

@@ -1,6 +1,6 @@
 // Children that really die, and what the next launch says of them. This program re-executes itself by name: a child
-// starts a session in the given directory and dies as told; a second child starts there again and prints what the session
-// before it came to.
+// starts a session in the given directory and dies as told; a second child starts there again and prints what the
+// session before it came to.
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 #include <sys/wait.h>
@@ -23,8 +23,8 @@ namespace {
 
 struct Death {
   const char* name;
-  int32_t end;     // what the next launch must say
-  uint32_t code;   // its signal
+  int32_t end;    // what the next launch must say
+  uint32_t code;  // its signal
   void (*die)();
 };
 
@@ -56,7 +56,8 @@ const Death kDeaths[] = {
     {"segfault_main", WHYDROP_CAUSE_CLIENT_CRASH, SIGSEGV, Segfault},
     {"segfault_worker", WHYDROP_CAUSE_CLIENT_CRASH, SIGSEGV, [] { std::thread(Segfault).join(); }},
     {"abort", WHYDROP_CAUSE_CLIENT_CRASH, SIGABRT, [] { abort(); }},
-    {"exception", WHYDROP_CAUSE_CLIENT_CRASH, SIGABRT, [] { std::thread([] { throw std::runtime_error("uncaught"); }).join(); }},
+    {"exception", WHYDROP_CAUSE_CLIENT_CRASH, SIGABRT,
+     [] { std::thread([] { throw std::runtime_error("uncaught"); }).join(); }},
     {"overflow_attached", WHYDROP_CAUSE_CLIENT_CRASH, SIGSEGV,
      [] {
        std::thread([] {

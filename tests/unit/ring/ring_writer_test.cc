@@ -192,7 +192,7 @@ TEST_CASE("ends go to the flow ring when the key ring is full") {
   CHECK(ring.writer.EndConnection(ref, SomeEvidence(), WHYDROP_CAUSE_SERVER_RESET, Confidence::kLow));
   const RingContents contents = ring.Read();
   REQUIRE(contents.connections.size() == 1);
-  CHECK(contents.connections[0].key_index == UINT64_MAX);
+  CHECK(contents.connections[0].key_index == kFlowRingKeyIndex);
   CHECK(SameEvidence(contents.connections[0].evidence, SomeEvidence()));
 }
 
@@ -239,6 +239,11 @@ TEST_CASE("sealing gives slots back, repeats its range until it is finished, and
   CHECK(rotation == 0);
   ring.writer.FinishSeal();
   CHECK(ring.Read().life.rotation == 1);
+  CHECK(ring.writer.life()->rotation == 1);
+  // Killed right before the last store of FinishSeal.
+  ring.writer.life()->rotation = 0;
+  CHECK(ring.Read().life.rotation == 1);
+  ring.writer.life()->rotation = 1;
   CHECK(ring.writer.RecordKey(EventType::kClosed, 1, 0, 0));
   REQUIRE(ring.writer.BeginSeal(&from, &to_again, &rotation));
   CHECK(from == to);

@@ -2,11 +2,14 @@
 #ifndef WHYDROP_TESTS_SESSION_FIXTURE_H
 #define WHYDROP_TESTS_SESSION_FIXTURE_H
 
+#include <chrono>
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "whydrop/whydrop.h"
@@ -60,7 +63,15 @@ struct Started {
     config.log_user = &log;
   }
   ~Started() { whydrop_stop(); }
-  whydrop_result Start() { return result = whydrop_start(&config); }
+  // On a busy machine the worker of the session before may still be leaving: tried again for a while.
+  whydrop_result Start() {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while ((result = whydrop_start(&config)) == WHYDROP_ERROR_ALREADY_STARTED &&
+           std::chrono::steady_clock::now() < end) {
+      std::this_thread::yield();
+    }
+    return result;
+  }
 
  private:
   std::string state_dir_;

@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <filesystem>
+#include <iterator>
 #include <string>
 #include <thread>
 
@@ -83,6 +85,28 @@ TEST_CASE("a second start is refused, a start after stop is not") {
   CHECK(fresh != old);
   CHECK(whydrop_conn_close(old, WHYDROP_CLOSE_NORMAL) == WHYDROP_CAUSE_UNKNOWN);
   CHECK(whydrop_conn_close(fresh, WHYDROP_CLOSE_NORMAL) == WHYDROP_CAUSE_LOCAL_CLOSE);
+}
+
+TEST_CASE("sessions that come and go leave no descriptor behind") {
+  auto descriptors = [] {
+    const std::filesystem::directory_iterator all("/proc/self/fd");
+    return std::distance(begin(all), end(all));
+  };
+  TempDir dir;
+  Started session(dir.path());
+  REQUIRE(session.Start() == WHYDROP_OK);  // what stays for the life of the process is made once
+  whydrop_flush(20000);
+  whydrop_stop();
+  REQUIRE(session.Start() == WHYDROP_OK);
+  whydrop_stop();
+  const auto before = descriptors();
+  for (int i = 0; i < 10; ++i) {
+    REQUIRE(session.Start() == WHYDROP_OK);
+    whydrop_flush(20000);
+    whydrop_stop();
+  }
+  // A worker that stop did not wait for holds its few until the next start.
+  CHECK(descriptors() <= before + 4);
 }
 
 TEST_CASE("outputs that are NULL or too small are refused, larger ones are filled as far as known") {

@@ -1,4 +1,6 @@
 // Dead rings become batches exactly once, wherever the harvest is killed and whoever else harvests.
+#include "upload/harvest.h"
+
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -6,7 +8,6 @@
 #include <map>
 
 #include "fixture.h"
-#include "upload/harvest.h"
 #include "upload/uploader.h"
 
 using namespace whydrop;
@@ -19,7 +20,9 @@ static HarvestConfig ConfigOf(const StateDirectory& state) {
   return config;
 }
 
-static HarvestResult Harvest(const StateDirectory& state) { return HarvestRings(ConfigOf(state), Outbox(state.path, {})); }
+static HarvestResult Harvest(const StateDirectory& state) {
+  return HarvestRings(ConfigOf(state), Outbox(state.path, {}));
+}
 
 static std::string RingName(const TestRing& ring) { return SessionHex(ring.identity.session_id) + ".ring"; }
 

@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 #include <openssl/ssl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -25,7 +26,8 @@ class HttpServer {
   // What goes back as it stands. "RESET" resets the connection, "SILENCE" keeps it open without a word.
   using Handler = std::function<std::string(const Posted&)>;
 
-  explicit HttpServer(Handler handler, const std::string& cert = "", const std::string& key = "") : handler_(std::move(handler)) {
+  explicit HttpServer(Handler handler, const std::string& cert = "", const std::string& key = "")
+      : handler_(std::move(handler)) {
     if (!cert.empty()) {
       context_ = SSL_CTX_new(TLS_server_method());
       REQUIRE(SSL_CTX_use_certificate_file(context_, cert.c_str(), SSL_FILETYPE_PEM) == 1);
@@ -66,6 +68,10 @@ class HttpServer {
     return false;
   }
   void Serve() {
+    sigset_t pipe;  // OpenSSL writes to clients that have gone
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
     while (Readable(listener_, over_)) {
       const int fd = accept(listener_, nullptr, nullptr);
       if (fd < 0) continue;

@@ -89,17 +89,19 @@ TEST_CASE("a server retries for ever, between 1 and 300 seconds apart") {
 }
 
 TEST_CASE("batches go to https, or to http on this machine") {
-  for (const char* url : {"https://a.example/v1/batches", "https://a.example:8443/x/v1/batches", "https://[2001:db8::1]/v1/batches",
-                          "http://127.0.0.1:8787/v1/batches", "http://127.255.0.9/v1/batches", "http://localhost:1/v1/batches",
-                          "http://[::1]:8787/v1/batches"}) {
+  for (const char* url :
+       {"https://a.example/v1/batches", "https://a.example:8443/x/v1/batches", "https://[2001:db8::1]/v1/batches",
+        "http://127.0.0.1:8787/v1/batches", "http://127.255.0.9/v1/batches", "http://localhost:1/v1/batches",
+        "http://[::1]:8787/v1/batches"}) {
     CAPTURE(url);
     CHECK(IsUploadUrl(url));
   }
-  for (const char* url : {"http://a.example/v1/batches", "http://127.0.0.1.example/v1/batches", "http://127.1/v1/batches",
-                          "http://127.0.0.256/v1/batches", "http://127.0.0.1@a.example/v1/batches", "ftp://localhost/v1/batches",
-                          "https://a.example/v1/batches?x=1", "https://a.example/v1/batch", "https:///v1/batches",
-                          "https://a.example:/v1/batches", "https://a.example:99999999/v1/batches", "https://a b/v1/batches",
-                          "https://a.example/v1/batches\r\nX: y", "http://localhost.example/v1/batches", ""}) {
+  for (const char* url :
+       {"http://a.example/v1/batches", "http://127.0.0.1.example/v1/batches", "http://127.1/v1/batches",
+        "http://127.0.0.256/v1/batches", "http://127.0.0.1@a.example/v1/batches", "ftp://localhost/v1/batches",
+        "https://a.example/v1/batches?x=1", "https://a.example/v1/batch", "https:///v1/batches",
+        "https://a.example:/v1/batches", "https://a.example:99999999/v1/batches", "https://a b/v1/batches",
+        "https://a.example/v1/batches\r\nX: y", "http://localhost.example/v1/batches", ""}) {
     CAPTURE(url);
     CHECK_FALSE(IsUploadUrl(url));
   }

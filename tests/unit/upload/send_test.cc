@@ -28,7 +28,8 @@ static std::string Inflate(const std::string& packed) {
   return out;
 }
 
-static std::string Acknowledge(const Posted& posted, wire::Ack::Verdict verdict, bool right_id = true, bool right_hash = true) {
+static std::string Acknowledge(const Posted& posted, wire::Ack::Verdict verdict, bool right_id = true,
+                               bool right_hash = true) {
   const std::string body = Inflate(posted.body);
   wire::Batch batch;
   batch.ParseFromString(body);
@@ -80,9 +81,9 @@ TEST_CASE("an acknowledged batch is deleted, and the request is what the collect
   CHECK(launch.uploader->counters().sent == 3);
   const Posted posted = server.posted().at(0);
   CHECK(posted.head.find("POST /v1/batches HTTP/1.1\r\n") == 0);
-  for (const char* line : {"Content-Type: application/x-protobuf\r\n", "Content-Encoding: gzip\r\n", "X-Whydrop-Key: k1\r\n",
-                           "User-Agent: whydrop/0.1.0\r\n", "X-Whydrop-Age: "}) {
-    CAPTURE(line);
+  for (const char* line : {"Content-Type: application/x-protobuf\r\n", "Content-Encoding: gzip\r\n",
+                           "X-Whydrop-Key: k1\r\n", "User-Agent: whydrop/0.1.0\r\n", "X-Whydrop-Age: "}) {
+    CAPTURE(std::string(line));
     CHECK(posted.head.find(line) != std::string::npos);
   }
 }
@@ -102,7 +103,8 @@ TEST_CASE("a captive portal, a redirect, a truncated answer and a reset keep the
   const std::string large = HttpAnswer("200 OK", std::string(100000, 'x'));
   const std::string redirect = HttpAnswer("301 Moved", "", "Location: http://127.0.0.1:1/v1/batches\r\n");
   const std::string truncated = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc";
-  for (const std::string& answer : {portal, large, redirect, truncated, std::string("RESET"), std::string("nonsense")}) {
+  for (const std::string& answer :
+       {portal, large, redirect, truncated, std::string("RESET"), std::string("nonsense")}) {
     CAPTURE(answer.substr(0, 20));
     HttpServer server(Always(answer));
     Launch launch(server.Url(), 2);
@@ -148,7 +150,7 @@ TEST_CASE("a proxy's 403 is counted once a launch and gives the batch up in the 
   launch.Send();
   CHECK(launch.Waiting() == 0);
   CHECK(launch.own.writer.LossCount(Loss::kBatchesGivenUp) == 1);
-  CHECK(launch.uploader->counters().lost == 1);
+  CHECK(launch.uploader->counters().lost.load() == 1);
 }
 
 TEST_CASE("a rejected batch is deleted and counted") {
@@ -193,7 +195,8 @@ TEST_CASE("nobody listening keeps the batch") {
 
 static void Shell(const std::string& command) { REQUIRE(system((command + " >/dev/null 2>&1").c_str()) == 0); }
 
-static void MakeCertificate(const std::string& at, const std::string& ca, const std::string& name, const std::string& san) {
+static void MakeCertificate(const std::string& at, const std::string& ca, const std::string& name,
+                            const std::string& san) {
   const std::string stem = at + "/" + name;
   Shell("openssl req -newkey rsa:2048 -nodes -subj /CN=" + name + " -keyout " + stem + ".key -out " + stem + ".csr");
   std::ofstream(stem + ".ext") << "subjectAltName=" << san << "\n";
@@ -205,8 +208,8 @@ TEST_CASE("TLS: the right authority and host are taken, a wrong one of either is
   StateDirectory certs;
   const std::string& at = certs.path;
   for (const char* ca : {"ca", "other"}) {
-    Shell("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=" + std::string(ca) + " -keyout " + at + "/" + ca +
-          ".key -out " + at + "/" + ca + ".pem");
+    Shell("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=" + std::string(ca) + " -keyout " + at + "/" +
+          ca + ".key -out " + at + "/" + ca + ".pem");
   }
   MakeCertificate(at, "ca", "right", "IP:127.0.0.1");
   MakeCertificate(at, "ca", "wronghost", "DNS:other.example");
@@ -214,17 +217,21 @@ TEST_CASE("TLS: the right authority and host are taken, a wrong one of either is
   struct {
     const char *server, *trusted;
     bool taken;
-  } const cases[] = {{"right", "ca", true}, {"right", "other", false}, {"wronghost", "ca", false}, {"right", "", false}};
+  } const cases[] = {
+      {"right", "ca", true}, {"right", "other", false}, {"wronghost", "ca", false}, {"right", "", false}};
   for (const auto& c : cases) {
-    CAPTURE(c.server);
-    CAPTURE(c.trusted);
+    CAPTURE(std::string(c.server));
+    CAPTURE(std::string(c.trusted));
     HttpServer server(accept, at + "/" + c.server + ".pem", at + "/" + c.server + ".key");
     Launch launch(server.Url("https"));
     if (c.trusted[0] != '\0') launch.config.ca_file = at + "/" + c.trusted + ".pem";
     launch.Again();
     CHECK(launch.Send() == (c.taken ? SendResult::kAllSent : SendResult::kLeft));
     CHECK(launch.Waiting() == (c.taken ? 0 : 1));
-    CHECK(server.posted().size() == (c.taken ? 1 : 0));
+    // A client of TLS 1.3 may refuse the certificate after the server believes the handshake done: nothing is sent.
+    size_t sent = 0;
+    for (const Posted& posted : server.posted()) sent += posted.body.empty() ? 0 : 1;
+    CHECK(sent == (c.taken ? 1 : 0));
   }
 }
 

@@ -1,0 +1,92 @@
+#include "ring/crash_marker.h"
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <set>
+#include <sstream>
+
+#include "ring_fixture.h"
+
+namespace whydrop {
+namespace {
+
+platform::CrashFacts FactsOf(uint64_t thread) {
+  platform::CrashFacts facts;
+  facts.code = 11;
+  facts.signal_code = -6;
+  facts.address_class = platform::AddressClass::kStack;
+  facts.thread_id = thread;
+  facts.stack_pointer = 1000;
+  std::memset(facts.module, 'm', sizeof facts.module);
+  facts.offset = 0x1234;
+  return facts;
+}
+
+TEST_CASE("the first crash stands, with bounded texts") {
+  TestRing ring;
+  const std::string id(100, 'r');
+  MarkCrash(ring.writer.life(), FactsOf(5), 77, id.data(), id.size());
+  MarkCrash(ring.writer.life(), FactsOf(6), 78, nullptr, 0);
+  const RingLife::Crash crash = ring.Read().life.crash;
+  CHECK(crash.state == MarkerState::kCrashed);
+  CHECK(crash.thread_id == 5);
+  CHECK(crash.code == 11);
+  CHECK(crash.signal_code == -6);
+  CHECK(crash.at_ms == 77);
+  CHECK(crash.module == std::string(kMaxModuleBytes, 'm'));
+  CHECK(crash.report_id == std::string(kMaxReportIdBytes, 'r'));
+  CHECK_FALSE(crash.exiting);
+}
+
+TEST_CASE("only the crashed thread, back above its interrupted stack, revokes the marker") {
+  TestRing ring;
+  LifePage* life = ring.writer.life();
+  MarkCrash(life, FactsOf(5), 1, nullptr, 0);
+  RevokeIfRecovered(life, 6, 2000);
+  RevokeIfRecovered(life, 5, 999);
+  CHECK(ring.Read().life.crash.state == MarkerState::kCrashed);
+  RevokeIfRecovered(life, 5, 1000);
+  CHECK(ring.Read().life.crash.state == MarkerState::kNone);
+  CHECK(ring.Read().life.crash.recovered == 1);
+  life->clean_mark = 1;
+  MarkCrash(life, FactsOf(7), 9, nullptr, 0);
+  CHECK(ring.Read().life.crash.thread_id == 7);
+  CHECK(ring.Read().life.crash.exiting);
+}
+
+TEST_CASE("a fault whose handler returned does not hide a later crash") {
+  TestRing ring;
+  LifePage* life = ring.writer.life();
+  MarkCrash(life, FactsOf(5), 1, nullptr, 0);
+  MarkReturned(life, 6);
+  CHECK(ring.Read().life.crash.state == MarkerState::kCrashed);
+  MarkReturned(life, 5);
+  CHECK(ring.Read().life.crash.state == MarkerState::kReturned);
+  MarkCrash(life, FactsOf(6), 2, nullptr, 0);
+  CHECK(ring.Read().life.crash.state == MarkerState::kCrashed);
+  CHECK(ring.Read().life.crash.thread_id == 6);
+}
+
+#if defined(__GNUC__) && defined(WHYDROP_MARKER_OBJECT)
+TEST_CASE("the crash marker calls nothing that is not safe in a signal handler") {
+  FILE* pipe = popen("nm -u -P '" WHYDROP_MARKER_OBJECT "'", "r");
+  REQUIRE(pipe != nullptr);
+  std::string output;
+  char buffer[512];
+  while (fgets(buffer, sizeof buffer, pipe) != nullptr) output += buffer;
+  REQUIRE(pclose(pipe) == 0);
+  // What compilers make of loops over bytes, and of position independence; both are safe in a handler.
+  const std::set<std::string> allowed = {"memcpy", "memset", "strlen", "_GLOBAL_OFFSET_TABLE_", "__stack_chk_fail"};
+  std::istringstream lines(output);
+  for (std::string line; std::getline(lines, line);) {
+    const std::string symbol = line.substr(0, line.find(' '));
+    const bool sanitizer = symbol.rfind("__asan_", 0) == 0 || symbol.rfind("__ubsan_", 0) == 0 ||
+                           symbol.rfind("__tsan_", 0) == 0;
+    CHECK_MESSAGE((sanitizer || allowed.count(symbol) == 1), symbol);
+  }
+}
+#endif
+
+}  // namespace
+}  // namespace whydrop
