@@ -14,7 +14,8 @@ namespace whydrop {
 
 // Writes the marker unless one in state kCrashed stands already (the first crash is the cause; a second thread's fault
 // while crashing is not). `report_id` may be nullptr.
-void MarkCrash(LifePage* life, const platform::CrashFacts& facts, uint64_t now_ms, const char* report_id, size_t report_id_size);
+void MarkCrash(LifePage* life, const platform::CrashFacts& facts, uint64_t now_ms, const char* report_id,
+               size_t report_id_size);
 
 // The previous handler returned on that thread: state kReturned, the fault was probably handled.
 void MarkReturned(LifePage* life, uint64_t thread_id);

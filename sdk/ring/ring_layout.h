@@ -1,9 +1,9 @@
-// The regions of a ring file as they lie in memory. Offsets, meanings and reasons stand in FORMAT.md; this header is its
-// twin in code, and the static_asserts keep the two together.
+// The regions of a ring file as they lie in memory. Offsets, meanings and reasons stand in FORMAT.md; this header is
+// its twin in code, and the static_asserts keep the two together.
 //
-// Everything that changes while the process runs is a single aligned atomic, so that a reader of the dead file never sees
-// half of a value. Session times are milliseconds of the coarse monotonic clock since the start of the session plus 1:
-// 0 means "never".
+// Everything that changes while the process runs is a single aligned atomic, so that a reader of the dead file never
+// sees half of a value. Session times are milliseconds of the coarse monotonic clock since the start of the session
+// plus 1: 0 means "never".
 //
 // Thread rule: fields are atomics; who writes which stands at the field.
 #ifndef WHYDROP_RING_RING_LAYOUT_H
@@ -30,8 +30,8 @@ inline constexpr size_t kConnectionBytes = 448;
 inline constexpr size_t kSlotBytes = 128;
 inline constexpr size_t kSlotPayloadBytes = 104;
 
-// Events of both rings. Values below 100 are those of whydrop.v1.Event.Type and carry {connection, a, b}; the others are
-// parts of an ended connection's record.
+// Events of both rings. Values below 100 are those of whydrop.v1.Event.Type and carry {connection, a, b}; the others
+// are parts of an ended connection's record.
 enum class EventType : uint16_t {
   kOpened = 1,
   kConnected = 2,
@@ -69,9 +69,9 @@ struct LiveConnection {
   std::atomic<uint32_t> app_min_rtt_us;    // 0: none yet
   std::atomic<uint32_t> app_rtt_us;
   std::atomic<uint32_t> largest_send_bytes;
-  std::atomic<uint32_t> link_index;        // number of the socket's device, 0 unknown
-  std::atomic<uint32_t> announced;         // close reason + 1, 0 if none was announced
-  std::atomic<uint32_t> flags;             // ConnectionFlag
+  std::atomic<uint32_t> link_index;  // number of the socket's device, 0 unknown
+  std::atomic<uint32_t> announced;   // close reason + 1, 0 if none was announced
+  std::atomic<uint32_t> flags;       // ConnectionFlag
 };
 static_assert(sizeof(LiveConnection) == 96);
 
@@ -134,11 +134,11 @@ struct LifePage {
   std::atomic<uint64_t> ended_ms;            // with clean_mark or exit_reason
 
   // Signs of life.
-  std::atomic<uint64_t> heartbeat_ms;  // game: last heartbeat, 0: it never called
-  std::atomic<uint64_t> tick_ms;       // worker: its last tick, about every 250 ms
-  std::atomic<uint64_t> tick_boot_ms;  // worker: boot time in ms at that tick, suspends included
-  std::atomic<uint64_t> tick_unix_ms;  // worker: wall clock at that tick
-  std::atomic<uint64_t> oom_kills;     // worker: the system's count at that tick, plus 1; 0: unknown
+  std::atomic<uint64_t> heartbeat_ms;       // game: last heartbeat, 0: it never called
+  std::atomic<uint64_t> tick_ms;            // worker: its last tick, about every 250 ms
+  std::atomic<uint64_t> tick_boot_ms;       // worker: boot time in ms at that tick, suspends included
+  std::atomic<uint64_t> tick_unix_ms;       // worker: wall clock at that tick
+  std::atomic<uint64_t> oom_kills;          // worker: the system's count at that tick, plus 1; 0: unknown
   std::atomic<uint64_t> suspend_end_ms;     // worker: end of the last suspend
   std::atomic<uint64_t> suspend_length_ms;  // worker: its length
 
@@ -165,7 +165,7 @@ struct LifePage {
 
   CrashMarker crash;
 };
-static_assert(sizeof(LifePage) <= kLifeBytes);
+static_assert(offsetof(LifePage, losses) == 96 && offsetof(LifePage, crash) == 296 && sizeof(LifePage) <= kLifeBytes);
 
 // Offsets of one ring file, derived from its size and its number of connections alone.
 struct RingLayout {

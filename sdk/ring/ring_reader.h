@@ -1,5 +1,5 @@
-// Reads a ring file of a dead process (or a private copy of a live one) as hostile bytes: everything is bounded, nothing
-// is repaired, nothing is allocated by a number that stands in the file.
+// Reads a ring file of a dead process (or a private copy of a live one) as hostile bytes: everything is bounded,
+// nothing is repaired, nothing is allocated by a number that stands in the file.
 //
 // Thread rule: pure.
 #ifndef WHYDROP_RING_RING_READER_H
@@ -22,13 +22,13 @@ inline constexpr uint64_t kFlowRingKeyIndex = UINT64_MAX - 1;
 
 struct RingConnection {
   ConnectionIdentity identity;
-  bool open = false;      // was open when the ring was left
-  Evidence evidence;      // of the end, else the failure kept so far plus counters and times of the live part
-  Cause cause = 0;        // the writer's verdict; 0 for open ones
+  bool open = false;  // was open when the ring was left
+  Evidence evidence;  // of the end, else the failure kept so far plus counters and times of the live part
+  Cause cause = 0;    // the writer's verdict; 0 for open ones
   Confidence confidence = Confidence::kNone;
-  uint64_t key_index = 0;        // of the ended record in the key ring; kFlowRingKeyIndex if it is in the flow ring
-  uint64_t link_down_ms = 0;     // open ones: LiveConnection::link_down_ms
-  bool failed = false;           // open ones: a failure or peer's close was kept
+  uint64_t key_index = 0;     // of the ended record in the key ring; kFlowRingKeyIndex if it is in the flow ring
+  uint64_t link_down_ms = 0;  // open ones: LiveConnection::link_down_ms
+  bool failed = false;        // open ones: a failure or peer's close was kept
 };
 
 struct RingEvent {
@@ -101,7 +101,8 @@ struct RingContents {
   RingDamage damage;
 };
 
-// Copies a ring that is being written, a word at a time, so that the copy can be read. `live` and `out` hold `size` bytes.
+// Copies a ring that is being written, a word at a time, so that the copy can be read. `live` and `out` hold `size`
+// bytes.
 void CopyLiveRing(const uint8_t* live, size_t size, uint8_t* out);
 
 // kCorrupt: no ring, or its header does not hold (nothing can be trusted). kUnsupported: another version. Otherwise OK,

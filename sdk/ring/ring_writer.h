@@ -86,8 +86,8 @@ class RingWriter {
   // The evidence kept, false if none.
   bool ReadFailure(ConnectionRef ref, Evidence* out) const;
   // Ends the record: writes identity, verdict and evidence to the key ring, adds to the close totals, frees the slot.
-  // Repeats of the same endpoint and cause in a row that never stood, or have no token, go to the totals only (after the
-  // first four). False when the ref is stale: exactly one of racing callers gets true.
+  // Repeats of the same endpoint and cause in a row that never stood, or have no token, go to the totals only (after
+  // the first four). False when the ref is stale: exactly one of racing callers gets true.
   bool EndConnection(ConnectionRef ref, const Evidence& evidence, Cause cause, Confidence confidence);
 
   // --- tags. False: no room or invalid (counted as kTagsDropped). `value` nullptr deletes.
@@ -105,7 +105,8 @@ class RingWriter {
   bool BeginSeal(uint64_t* from, uint64_t* to, uint32_t* rotation);
   void FinishSeal();
 
-  // In storage mode kFile: writes the parts that change without records (life page, live connections). Worker, each tick.
+  // In storage mode kFile: writes the parts that change without records (life page, live connections). Worker, each
+  // tick.
   void WriteThrough();
 
  private:
@@ -114,8 +115,8 @@ class RingWriter {
   RingLayout layout_;
   RingIdentity identity_;
   LifePage* life_ = nullptr;
-  uint32_t crc_seed_ = 0;    // checksum state after the nonce
-  bool write_through_ = false;  // storage mode kFile
+  uint32_t crc_seed_ = 0;                 // checksum state after the nonce
+  bool write_through_ = false;            // storage mode kFile
   std::atomic<uint64_t> free_slots_{0};   // head of the freed connection slots: change count << 32 | slot + 1
   std::atomic<uint32_t> fresh_slots_{0};  // connection slots below were used before
   std::atomic<uint64_t> repeat_{0};       // hash of the last endpoint and cause << 32 | how often in a row

@@ -1,5 +1,6 @@
-// Kills processes with SIGKILL while their threads write a ring, and reads what is left: no record may be wrong, and none
-// whose commit was witnessed may be missing. The witness lies in memory that the parent shares and the ring does not use.
+// Kills processes with SIGKILL while their threads write a ring, and reads what is left: no record may be wrong, and
+// none whose commit was witnessed may be missing. The witness lies in memory that the parent shares and the ring does
+// not use.
 //
 //   ring_kill_test [kills] [seed] [directory]
 #include <sys/mman.h>
@@ -89,8 +90,8 @@ void WriteForEver(RingWriter* writer, Shared* shared, uint32_t thread) {
   _exit(9);
 }
 
-// Missing: a witnessed key record or end that is not there. In the flow ring later records take the place of earlier ones,
-// so there every record must be right, and of a thread that writes alone the newest witnessed one must be there.
+// Missing: a witnessed key record or end that is not there. In the flow ring later records take the place of earlier
+// ones, so there every record must be right, and of a thread that writes alone the newest witnessed one must be there.
 void Check(const RingContents& contents, const Shared& shared, unsigned threads, Figures* figures) {
   uint64_t key_found[kMaxThreads] = {}, ended[kMaxThreads] = {};
   uint64_t newest_flow[kMaxThreads] = {};
@@ -121,7 +122,8 @@ void Check(const RingContents& contents, const Shared& shared, unsigned threads,
     if (threads == 1 && newest_flow[i] < witness.flow) ++figures->missing;
   }
   figures->records += contents.events.size() + contents.connections.size();
-  figures->wrong += contents.damage.slots_damaged + contents.damage.totals_damaged + contents.damage.connections_damaged;
+  figures->wrong +=
+      contents.damage.slots_damaged + contents.damage.totals_damaged + contents.damage.connections_damaged;
   figures->unfinished += contents.damage.slots_unfinished;
 }
 
@@ -169,11 +171,12 @@ int main(int argc, char** argv) {
     ran = KillOnce(directory + "/victim.ring", mode, thread_counts[i % 4], random(), shared, &figures);
   }
   static_cast<void>(rmdir(directory.c_str()));
-  std::printf("seed %llu: %llu kills, %llu commits witnessed, %llu records read, %llu unfinished, %llu wrong, %llu missing\n",
-              static_cast<unsigned long long>(seed), static_cast<unsigned long long>(figures.kills),
-              static_cast<unsigned long long>(figures.witnessed), static_cast<unsigned long long>(figures.records),
-              static_cast<unsigned long long>(figures.unfinished), static_cast<unsigned long long>(figures.wrong),
-              static_cast<unsigned long long>(figures.missing));
+  std::printf(
+      "seed %llu: %llu kills, %llu commits witnessed, %llu records read, %llu unfinished, %llu wrong, %llu missing\n",
+      static_cast<unsigned long long>(seed), static_cast<unsigned long long>(figures.kills),
+      static_cast<unsigned long long>(figures.witnessed), static_cast<unsigned long long>(figures.records),
+      static_cast<unsigned long long>(figures.unfinished), static_cast<unsigned long long>(figures.wrong),
+      static_cast<unsigned long long>(figures.missing));
   if (!ran) std::printf("a run could not be made or its ring could not be read\n");
   return ran && figures.wrong == 0 && figures.missing == 0 && figures.witnessed > 0 ? 0 : 1;
 }

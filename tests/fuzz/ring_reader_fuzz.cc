@@ -72,7 +72,8 @@ int main(int argc, char** argv) {
     std::vector<uint8_t> bytes = valid;
     for (uint64_t changes = random() % 16; changes > 0; --changes) {
       const size_t at = random() % bytes.size();
-      bytes[at] = random() % 2 == 0 ? static_cast<uint8_t>(random()) : static_cast<uint8_t>(bytes[at] ^ 1u << random() % 8);
+      bytes[at] =
+          random() % 2 == 0 ? static_cast<uint8_t>(random()) : static_cast<uint8_t>(bytes[at] ^ 1u << random() % 8);
     }
     for (uint64_t slots = random() % 8; slots > 0; --slots) {
       const bool key = random() % 2 == 0;

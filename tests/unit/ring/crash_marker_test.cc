@@ -81,8 +81,8 @@ TEST_CASE("the crash marker calls nothing that is not safe in a signal handler")
   std::istringstream lines(output);
   for (std::string line; std::getline(lines, line);) {
     const std::string symbol = line.substr(0, line.find(' '));
-    const bool sanitizer = symbol.rfind("__asan_", 0) == 0 || symbol.rfind("__ubsan_", 0) == 0 ||
-                           symbol.rfind("__tsan_", 0) == 0;
+    const bool sanitizer =
+        symbol.rfind("__asan_", 0) == 0 || symbol.rfind("__ubsan_", 0) == 0 || symbol.rfind("__tsan_", 0) == 0;
     CHECK_MESSAGE((sanitizer || allowed.count(symbol) == 1), symbol);
   }
 }

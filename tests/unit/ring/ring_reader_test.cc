@@ -278,8 +278,8 @@ TEST_CASE("the header and slot shown in FORMAT.md are what the code writes and r
   TestRing ring(65536, 64, id);
   CHECK(ring.writer.RecordKey(EventType::kFailed, 7, -104, 4));
   const std::vector<uint8_t> bytes = ring.Copy();
-  const std::string shown = "header\n" + Hex(bytes.data(), 288) + "slot\n" +
-                            Hex(bytes.data() + ring.writer.layout().key, 64);
+  const std::string shown =
+      "header\n" + Hex(bytes.data(), 288) + "slot\n" + Hex(bytes.data() + ring.writer.layout().key, 64);
   std::ifstream golden(WHYDROP_SOURCE_DIR "/tests/golden/ring_v1.txt");
   const std::string expected((std::istreambuf_iterator<char>(golden)), std::istreambuf_iterator<char>());
   CHECK(shown == expected);
