@@ -132,8 +132,8 @@ tests "dev: tests" dev -LE "architecture|long"
 [ "$mode" = quick ] && finish
 
 if step "asan: configure" configure asan -DWHYDROP_BUILD_SAMPLES=OFF -DWHYDROP_BUILD_TOOLS=OFF; then
-  mapfile -t asan_targets < <(targets asan '(core|platform|ring|causes|upload|session)_test|fuzz_.*|.*_fuzz|crash_.*|.*_crash')
-  step "asan: build" build asan --target "${asan_targets[@]}" && tests "asan: tests" asan -L "unit|fuzz|crash" -LE long
+  mapfile -t asan_targets < <(targets asan 'tests/(unit|crash|fuzz)/all')
+  step "asan: build" build asan --target "${asan_targets[@]}" && tests "asan: tests" asan -R '^(unit|crash|fuzz)\.' -LE long
 fi
 
 if step "tsan: configure" configure tsan -DWHYDROP_BUILD_SAMPLES=OFF -DWHYDROP_BUILD_TOOLS=OFF; then
@@ -142,7 +142,7 @@ if step "tsan: configure" configure tsan -DWHYDROP_BUILD_SAMPLES=OFF -DWHYDROP_B
 fi
 
 if step "release: configure" configure release; then
-  mapfile -t release_targets < <(targets release 'whydrop|whydrop_static|whydrop_static_archive|whydrop_tool|whydrop-collector|game_client|game_server|close_lab|minimal')
+  mapfile -t release_targets < <(targets release 'whydrop|whydrop_static|whydrop_static_archive|whydrop_tool|whydrop-collector|game_client|game_server|close_lab|whydrop_minimal')
   step "release: build" build release --target "${release_targets[@]}" && tests "release: installed package" release -L consumer
 fi
 

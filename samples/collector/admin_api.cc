@@ -91,7 +91,7 @@ std::optional<Outcome> GetOutcome(const std::map<std::string, std::string>& para
 }
 
 std::vector<std::string> GetGroupBy(const std::map<std::string, std::string>& parameters) {
-  static const std::set<std::string> kDimensions = {"cause",   "side",     "outcome", "app_version",  "endpoint",
+  static const std::set<std::string> kDimensions = {"cause",   "side",     "outcome", "app_version", "endpoint",
                                                     "network", "platform", "day",     "server_error"};
   constexpr size_t kMaxDimensions = 8;
   std::string text = Get(parameters, "group_by");

@@ -1,6 +1,7 @@
 #include "samples/collector/batch_decoder.h"
 
 #include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/stubs/logging.h>
 #include <google/protobuf/wire_format_lite.h>
 
 #include <algorithm>
@@ -15,8 +16,8 @@
 namespace whydrop::collector {
 namespace {
 
-using google::protobuf::io::CodedInputStream;
 using google::protobuf::internal::WireFormatLite;
+using google::protobuf::io::CodedInputStream;
 
 CodedInputStream MakeStream(std::string_view body) {
   return CodedInputStream(reinterpret_cast<const uint8_t*>(body.data()), static_cast<int>(body.size()));
@@ -138,6 +139,9 @@ void FillRecords(v1::Batch* message, Batch* batch) {
 }  // namespace
 
 DecodeResult DecodeBatch(std::string_view body, Batch* batch, std::string* error) {
+  // libprotobuf would write a line to stderr for every string that is no UTF-8, at the pace of the sender.
+  static const bool quiet = (google::protobuf::SetLogHandler(nullptr), true);
+  (void)quiet;
   size_t records = 0;
   v1::Batch message;
   CodedInputStream stream = MakeStream(body);

@@ -200,9 +200,8 @@ class HttpConnection : public Connection, public std::enable_shared_from_this<Ht
     // The store answers from its own thread, once the batch is durable; no time-out cuts that short.
     Tcp().expires_never();
     (*handler_)(std::move(request), [self = this->shared_from_this()](HttpResponse response) {
-      asio::post(self->stream_.get_executor(), [self, response = std::move(response)]() mutable {
-        self->Write(std::move(response));
-      });
+      asio::post(self->stream_.get_executor(),
+                 [self, response = std::move(response)]() mutable { self->Write(std::move(response)); });
     });
   }
 
@@ -249,10 +248,11 @@ class HttpConnection : public Connection, public std::enable_shared_from_this<Ht
   }
 
   void Drain() {
-    Tcp().async_read_some(asio::buffer(drain_), [self = this->shared_from_this()](beast::error_code error, size_t size) {
-      self->drained_ += size;
-      if (!error && self->drained_ < 16 * kMaxBodyBytes) self->Drain();
-    });
+    Tcp().async_read_some(asio::buffer(drain_),
+                          [self = this->shared_from_this()](beast::error_code error, size_t size) {
+                            self->drained_ += size;
+                            if (!error && self->drained_ < 16 * kMaxBodyBytes) self->Drain();
+                          });
   }
 
   static constexpr const char* kTooLarge = "the body is larger than 256 KiB";
@@ -334,19 +334,21 @@ class HttpServer::Impl {
 
  private:
   struct Listener {
-    Listener(asio::io_context& io, ListenerConfig from) : config(std::move(from)), acceptor(asio::make_strand(io)), retry(io) {}
+    Listener(asio::io_context& io, ListenerConfig from)
+        : config(std::move(from)), acceptor(asio::make_strand(io)), retry(io) {}
     ListenerConfig config;
     tcp::acceptor acceptor;
     asio::steady_timer retry;
   };
 
   void Accept(Listener* listener) {
-    listener->acceptor.async_accept(asio::make_strand(io_), [this, listener](beast::error_code error, tcp::socket socket) {
-      if (connections_.stopping() || error == asio::error::operation_aborted) return;
-      if (error) return AcceptLater(listener, error);
-      Serve(*listener, std::move(socket));
-      Accept(listener);
-    });
+    listener->acceptor.async_accept(asio::make_strand(io_),
+                                    [this, listener](beast::error_code error, tcp::socket socket) {
+                                      if (connections_.stopping() || error == asio::error::operation_aborted) return;
+                                      if (error) return AcceptLater(listener, error);
+                                      Serve(*listener, std::move(socket));
+                                      Accept(listener);
+                                    });
   }
 
   // Out of descriptors: trying again at once would only burn the processor.

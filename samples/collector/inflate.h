@@ -14,9 +14,9 @@ inline constexpr size_t kMaxInflatedBytes = 1024 * 1024;
 
 enum class InflateResult {
   kOk,
-  kCorrupt,    // no gzip, a broken checksum, or cut short
-  kTrailing,   // bytes behind the member, a second member among them
-  kTooLarge,   // more than `limit` bytes
+  kCorrupt,   // no gzip, a broken checksum, or cut short
+  kTrailing,  // bytes behind the member, a second member among them
+  kTooLarge,  // more than `limit` bytes
 };
 
 // Writes the content to `out` only on success.

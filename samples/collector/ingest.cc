@@ -169,8 +169,8 @@ bool Ingest::Authorize(const SessionInfo& session, const std::string& key, HttpR
   const auto wanted = keys.find(session.app_id);
   if (wanted != keys.end()) {
     if (SameKey(wanted->second, key)) return true;
-    *refusal = ErrorResponse(401, std::string("X-Whydrop-Key is not the ") + (server ? "server key" : "key") +
-                                      " of this app_id");
+    *refusal = ErrorResponse(
+        401, std::string("X-Whydrop-Key is not the ") + (server ? "server key" : "key") + " of this app_id");
     return false;
   }
   if (server && !loopback_) {

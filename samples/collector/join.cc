@@ -13,16 +13,16 @@ struct ErrorName {
 };
 
 constexpr ErrorName kLinuxErrors[] = {
-    {1, "EPERM"},          {4, "EINTR"},           {13, "EACCES"},        {32, "EPIPE"},        {90, "EMSGSIZE"},
-    {99, "EADDRNOTAVAIL"}, {100, "ENETDOWN"},      {101, "ENETUNREACH"},  {102, "ENETRESET"},   {103, "ECONNABORTED"},
-    {104, "ECONNRESET"},   {105, "ENOBUFS"},       {107, "ENOTCONN"},     {108, "ESHUTDOWN"},   {110, "ETIMEDOUT"},
-    {111, "ECONNREFUSED"}, {112, "EHOSTDOWN"},     {113, "EHOSTUNREACH"},
+    {1, "EPERM"},          {4, "EINTR"},       {13, "EACCES"},        {32, "EPIPE"},      {90, "EMSGSIZE"},
+    {99, "EADDRNOTAVAIL"}, {100, "ENETDOWN"},  {101, "ENETUNREACH"},  {102, "ENETRESET"}, {103, "ECONNABORTED"},
+    {104, "ECONNRESET"},   {105, "ENOBUFS"},   {107, "ENOTCONN"},     {108, "ESHUTDOWN"}, {110, "ETIMEDOUT"},
+    {111, "ECONNREFUSED"}, {112, "EHOSTDOWN"}, {113, "EHOSTUNREACH"},
 };
 constexpr ErrorName kWindowsErrors[] = {
-    {10013, "WSAEACCES"},       {10040, "WSAEMSGSIZE"},    {10049, "WSAEADDRNOTAVAIL"}, {10050, "WSAENETDOWN"},
-    {10051, "WSAENETUNREACH"},  {10052, "WSAENETRESET"},   {10053, "WSAECONNABORTED"},  {10054, "WSAECONNRESET"},
-    {10055, "WSAENOBUFS"},      {10057, "WSAENOTCONN"},    {10058, "WSAESHUTDOWN"},     {10060, "WSAETIMEDOUT"},
-    {10061, "WSAECONNREFUSED"}, {10064, "WSAEHOSTDOWN"},   {10065, "WSAEHOSTUNREACH"},
+    {10013, "WSAEACCES"},       {10040, "WSAEMSGSIZE"},  {10049, "WSAEADDRNOTAVAIL"}, {10050, "WSAENETDOWN"},
+    {10051, "WSAENETUNREACH"},  {10052, "WSAENETRESET"}, {10053, "WSAECONNABORTED"},  {10054, "WSAECONNRESET"},
+    {10055, "WSAENOBUFS"},      {10057, "WSAENOTCONN"},  {10058, "WSAESHUTDOWN"},     {10060, "WSAETIMEDOUT"},
+    {10061, "WSAECONNREFUSED"}, {10064, "WSAEHOSTDOWN"}, {10065, "WSAEHOSTUNREACH"},
 };
 
 template <size_t N>
@@ -48,8 +48,8 @@ ServerContext ContextOf(const std::optional<EndRecord>& server) {
   context.seen = true;
   context.end_recorded = SawItsEnd(server->evidence);
   context.process_replaced = server->replaced != Replaced::kNo || (server->open && IsDeath(server->session_end));
-  context.host_replaced = server->replaced == Replaced::kHost ||
-                          (server->open && server->session_end == WHYDROP_CAUSE_SYSTEM_DOWN);
+  context.host_replaced =
+      server->replaced == Replaced::kHost || (server->open && server->session_end == WHYDROP_CAUSE_SYSTEM_DOWN);
   return context;
 }
 

@@ -88,6 +88,4 @@ int Main(const std::vector<std::string>& arguments) {
 }  // namespace
 }  // namespace whydrop::collector
 
-int main(int argc, char** argv) {
-  return whydrop::collector::Main(std::vector<std::string>(argv + 1, argv + argc));
-}
+int main(int argc, char** argv) { return whydrop::collector::Main(std::vector<std::string>(argv + 1, argv + argc)); }

@@ -12,21 +12,21 @@
 namespace whydrop::collector {
 
 // X(enumerator, name, help)
-#define WHYDROP_COLLECTOR_METRICS(X)                                                                        \
-  X(kAccepted, "batches_accepted_total", "Batches stored.")                                                 \
-  X(kDuplicate, "batches_duplicate_total", "Batches that were stored before.")                              \
-  X(kConflict, "batches_conflict_total", "Batches whose id is known with other bytes.")                     \
-  X(kOutOfBounds, "batches_out_of_bounds_total", "Batches refused because a value breaks its rule.")        \
-  X(kDisabled, "batches_disabled_total", "Batches of an application that is switched off.")                 \
-  X(kUnavailable, "batches_unavailable_total", "Batches not stored: the store was full or failed.")         \
-  X(kUnreadable, "requests_unreadable_total", "Bodies that are no batch, too large or not gzip.")           \
-  X(kUnauthorized, "requests_unauthorized_total", "Batches without the key that they need.")                \
-  X(kRateLimited, "requests_rate_limited_total", "Requests beyond the rate limit.")                         \
-  X(kRefusedConnections, "connections_refused_total", "HTTP connections beyond the limit.")                 \
-  X(kRecords, "records_total", "Connection records stored.")                                                \
-  X(kRecordsOverLimit, "records_over_limit_total", "Records beyond what one session may contribute.")       \
+#define WHYDROP_COLLECTOR_METRICS(X)                                                                          \
+  X(kAccepted, "batches_accepted_total", "Batches stored.")                                                   \
+  X(kDuplicate, "batches_duplicate_total", "Batches that were stored before.")                                \
+  X(kConflict, "batches_conflict_total", "Batches whose id is known with other bytes.")                       \
+  X(kOutOfBounds, "batches_out_of_bounds_total", "Batches refused because a value breaks its rule.")          \
+  X(kDisabled, "batches_disabled_total", "Batches of an application that is switched off.")                   \
+  X(kUnavailable, "batches_unavailable_total", "Batches not stored: the store was full or failed.")           \
+  X(kUnreadable, "requests_unreadable_total", "Bodies that are no batch, too large or not gzip.")             \
+  X(kUnauthorized, "requests_unauthorized_total", "Batches without the key that they need.")                  \
+  X(kRateLimited, "requests_rate_limited_total", "Requests beyond the rate limit.")                           \
+  X(kRefusedConnections, "connections_refused_total", "HTTP connections beyond the limit.")                   \
+  X(kRecords, "records_total", "Connection records stored.")                                                  \
+  X(kRecordsOverLimit, "records_over_limit_total", "Records beyond what one session may contribute.")         \
   X(kTokensOverused, "tokens_overused_total", "Records whose token was shared by too many: kept without it.") \
-  X(kLabelsFolded, "labels_folded_total", "Labels and tags beyond the limit per app: kept as (other).")     \
+  X(kLabelsFolded, "labels_folded_total", "Labels and tags beyond the limit per app: kept as (other).")       \
   X(kCommits, "commits_total", "Transactions of the store.")
 
 enum class Counter : size_t {

@@ -17,7 +17,8 @@ void Database::Run(const char* sql) {
   if (sqlite3_exec(db_.get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK) throw StoreError(sqlite3_errmsg(db_.get()));
 }
 
-Statement::Statement(const Database& db, const std::string& sql) : db_(db.get()), statement_(nullptr, sqlite3_finalize) {
+Statement::Statement(const Database& db, const std::string& sql)
+    : db_(db.get()), statement_(nullptr, sqlite3_finalize) {
   sqlite3_stmt* statement = nullptr;
   Check(sqlite3_prepare_v3(db_, sql.c_str(), -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr));
   statement_.reset(statement);

@@ -38,7 +38,7 @@ class Statement {
   Statement& Blob(std::string_view value);
   Statement& Null();
 
-  bool Step();  // true: a row stands ready
+  bool Step();     // true: a row stands ready
   void Execute();  // steps to the end and resets
   void Reset();
 

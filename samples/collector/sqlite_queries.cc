@@ -77,8 +77,9 @@ class Snapshot {
 
 void ReadTotals(const Database& db, const AttributionQuery& query, Attribution* out) {
   const std::string selected = OutcomeFilter(query);
-  Statement totals(db, "SELECT sum(CASE WHEN c.kind < 2 AND " + selected + " THEN c.count END), sum(CASE WHEN c.kind = 0 AND " +
-                           selected + " THEN c.count END), sum(CASE WHEN c.kind = 2 THEN c.count END) FROM connections c" +
+  Statement totals(db, "SELECT sum(CASE WHEN c.kind < 2 AND " + selected +
+                           " THEN c.count END), sum(CASE WHEN c.kind = 0 AND " + selected +
+                           " THEN c.count END), sum(CASE WHEN c.kind = 2 THEN c.count END) FROM connections c" +
                            Filters(query));
   BindFilters(query, &totals);
   totals.Step();
@@ -122,8 +123,8 @@ Attribution ReadAttribution(const Database& db, const AttributionQuery& query) {
     }
   }
   Statement groups(db, "SELECT " + columns + "sum(c.count) FROM connections c" + joins + Filters(query) +
-                           " AND c.kind < 2 AND " + OutcomeFilter(query) + " GROUP BY " + by + " ORDER BY sum(c.count) DESC, " +
-                           by + " LIMIT " + std::to_string(kMaxGroups));
+                           " AND c.kind < 2 AND " + OutcomeFilter(query) + " GROUP BY " + by +
+                           " ORDER BY sum(c.count) DESC, " + by + " LIMIT " + std::to_string(kMaxGroups));
   for (const std::string& dimension : query.group_by) {
     if (IsTag(dimension)) groups.Text(dimension.substr(kTagPrefix.size()));
   }

@@ -29,8 +29,7 @@ class SqliteStore : public Store {
   void Stop() override;
   Attribution QueryAttribution(const AttributionQuery& query) override;
   std::vector<ConnectionView> FindConnections(const std::string& app_id, const std::string& token_hash) override;
-  std::vector<SessionView> FindSessions(std::optional<int32_t> end, const std::string& app_id,
-                                        uint32_t limit) override;
+  std::vector<SessionView> FindSessions(std::optional<int32_t> end, const std::string& app_id, uint32_t limit) override;
 
  private:
   struct Pending {
@@ -46,15 +45,15 @@ class SqliteStore : public Store {
 
   const ClockFn now_;
   Metrics* const metrics_;
-  Database write_db_;                     // used by the writer's thread only
-  std::unique_ptr<BatchWriter> writer_;   // as above
-  int64_t purged_s_ = 0;                  // as above
+  Database write_db_;                    // used by the writer's thread only
+  std::unique_ptr<BatchWriter> writer_;  // as above
+  int64_t purged_s_ = 0;                 // as above
   std::mutex read_mutex_;
-  std::unique_ptr<Database> read_db_;     // guarded by read_mutex_
+  std::unique_ptr<Database> read_db_;  // guarded by read_mutex_
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<Pending> waiting_;           // guarded by mutex_
-  bool stopping_ = false;                 // guarded by mutex_
+  std::deque<Pending> waiting_;  // guarded by mutex_
+  bool stopping_ = false;        // guarded by mutex_
   std::thread thread_;
 };
 

@@ -7,7 +7,7 @@ namespace {
 
 constexpr int64_t kKeptS = 400 * 86400;
 constexpr size_t kMaxApps = 1000;
-constexpr size_t kMaxLabels = 1000;     // values of one dimension of one app
+constexpr size_t kMaxLabels = 1000;  // values of one dimension of one app
 constexpr size_t kMaxTagKeys = 64;
 constexpr int64_t kMaxTokenShared = 64;  // records; judging a token costs as much as it has records
 constexpr uint64_t kMaxClientConnections = 100000;
@@ -29,7 +29,8 @@ BatchWriter::BatchWriter(Database* db, Metrics* metrics)
       find_label_(*db, "SELECT 1 FROM labels WHERE app_id = ? AND dimension = ? AND value = ?"),
       count_labels_(*db, "SELECT count(*) FROM labels WHERE app_id = ? AND dimension = ?"),
       add_label_(*db, "INSERT INTO labels VALUES (?, ?, ?)"),
-      find_session_(*db, "SELECT id, contributed, rotation, end, replaced FROM sessions WHERE app_id = ? AND session_id = ?"),
+      find_session_(
+          *db, "SELECT id, contributed, rotation, end, replaced FROM sessions WHERE app_id = ? AND session_id = ?"),
       add_session_(*db,
                    "INSERT INTO sessions (app_id, session_id, role, started_s, rotation, app_version, platform, "
                    "sdk_version, end, end_confidence, code, module, offset, report_id, uptime_ms, connections_opened, "
@@ -51,18 +52,20 @@ BatchWriter::BatchWriter(Database* db, Metrics* metrics)
       open_records_(*db, "SELECT id, token_hash FROM records WHERE session = ? AND open = 1"),
       find_record_(*db, "SELECT id, token_hash, open, rotation FROM records WHERE session = ? AND number = ?"),
       count_token_(*db, "SELECT count(*) FROM records WHERE app_id = ? AND token_hash = ?"),
-      add_record_(*db,
-                  "INSERT INTO records (token_hash, rotation, open, previous, established, endpoint, network, evidence, "
-                  "at_s, session, number, app_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+      add_record_(
+          *db,
+          "INSERT INTO records (token_hash, rotation, open, previous, established, endpoint, network, evidence, "
+          "at_s, session, number, app_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
       update_record_(*db,
                      "UPDATE records SET token_hash = ?, rotation = ?, open = ?, previous = ?, established = ?, "
                      "endpoint = ?, network = ?, evidence = ?, at_s = ? WHERE id = ?"),
       previous_record_(*db, "SELECT id, token_hash FROM records WHERE session = ? AND number = ?"),
       drop_connection_(*db, "DELETE FROM connections WHERE record = ?"),
-      add_connection_(*db,
-                      "INSERT INTO connections (record, session, kind, app_id, at_s, count, cause, confidence, outcome, "
-                      "app_version, endpoint, network, platform, server_error) "
-                      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)") {}
+      add_connection_(
+          *db,
+          "INSERT INTO connections (record, session, kind, app_id, at_s, count, cause, confidence, outcome, "
+          "app_version, endpoint, network, platform, server_error) "
+          "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)") {}
 
 StoreVerdict BatchWriter::Apply(Batch* batch) {
   const std::string& app_id = batch->session.app_id;
@@ -208,8 +211,7 @@ void BatchWriter::PutRecords(const Batch& batch, SessionRow* session, Touched* t
   for (const ConnectionRecord& record : batch.connections) PutRecord(batch, record, session, touched);
 }
 
-void BatchWriter::PutRecord(const Batch& batch, const ConnectionRecord& record, SessionRow* session,
-                            Touched* touched) {
+void BatchWriter::PutRecord(const Batch& batch, const ConnectionRecord& record, SessionRow* session, Touched* touched) {
   const std::string& app_id = batch.session.app_id;
   find_record_.Int(session->id).Int(record.number);
   const bool known = find_record_.Step();

@@ -23,6 +23,7 @@ Channel::Channel(net_socket socket, whydrop_conn conn) : socket_(socket), conn_(
 Channel::~Channel() { Close(WHYDROP_CLOSE_NORMAL); }
 
 void Channel::Send(MessageType type, const std::string& payload) {
+  if (finishing_) return;
   backlog_ += EncodeMessage(type, payload);
   Flush();
 }
@@ -34,9 +35,9 @@ void Channel::Flush() {
     whydrop_conn_sent(conn_, static_cast<uint64_t>(sent));
     backlog_.erase(0, static_cast<size_t>(sent));
   }
-  if (finishing_ && backlog_.empty() && state_ == State::kOpen) {
+  if (finishing_ && !half_closed_ && backlog_.empty() && state_ == State::kOpen) {
     net_finish_sending(socket_);
-    finishing_ = false;
+    half_closed_ = true;
   }
 }
 

@@ -45,7 +45,8 @@ class Channel {
 
   // A close is coming and both ends know why.
   void Announce(int32_t close_reason);
-  // Half-close, once everything queued is sent. The peer's answer to it is its own end, kPeerClosed.
+  // Half-close, once everything queued is sent; later messages are dropped. The peer's answer to it is its own end,
+  // kPeerClosed.
   void FinishSending();
   // An error that the socket does not know of: the game's own time-out, a broken message.
   void Fail(int32_t operation, int32_t os_error);
@@ -69,7 +70,8 @@ class Channel {
   State state_ = State::kOpen;
   MessageReader reader_;
   std::string backlog_;
-  bool finishing_ = false;
+  bool finishing_ = false;  // no more is queued
+  bool half_closed_ = false;
   int send_error_ = 0;
   int32_t announced_ = WHYDROP_CLOSE_NORMAL;
   whydrop_cause verdict_ = WHYDROP_CAUSE_UNKNOWN;

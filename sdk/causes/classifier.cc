@@ -89,10 +89,15 @@ Match MatchEarlierServerEnd(JoinedView view) {
   Evidence client = *view.client;
   client.Clear(Field::session_end);
   view.client = &client;
-  if (IsTimeout(*view.server) && !view.server->IsTrue(Field::closed_locally)) {
+  const bool is_closed = IsClosed(*view.server);
+  const bool is_silence = IsTimeout(*view.server) && !IsPeerAliveButMute(*view.server);
+  // Every close carries a reason; the ordinary one after a time-out only cleans up.
+  const bool has_reason =
+      is_closed && view.server->GetOr(Field::close_reason, WHYDROP_CLOSE_NORMAL) != WHYDROP_CLOSE_NORMAL;
+  if (is_silence && !has_reason) {
     view.client_rule = 14;
-  } else if (view.server->IsTrue(Field::closed_locally)) {
-    view.client_rule = IsTimeout(*view.server) && !view.server->Has(Field::close_reason) ? 14 : 18;
+  } else if (is_closed) {
+    view.client_rule = 18;
   }
   Match match;
   match.rule = JoinedRules().Match(view);

@@ -21,6 +21,9 @@ inline bool HasEnd(const Evidence& e) {
   return HasFailed(e) || e.IsTrue(Field::peer_closed) || e.IsTrue(Field::closed_locally);
 }
 
+// It was closed by its own application: of its own will or, after a failure, to clean up.
+inline bool IsClosed(const Evidence& e) { return e.IsTrue(Field::closed_locally) || e.Has(Field::close_reason); }
+
 // The application was still setting the connection up when the error came.
 inline bool IsConnecting(const Evidence& e) {
   return AtLeast(e, Field::operation, WHYDROP_OP_RESOLVE) && AtMost(e, Field::operation, WHYDROP_OP_TLS);
@@ -38,6 +41,12 @@ inline bool IsSilenceBefore(const Evidence& e) {
 inline bool IsTimeout(const Evidence& e) { return IsError(e, ErrorKind::kTimedOut) || IsAppTimeout(e); }
 
 inline constexpr int64_t kAckFlowsMs = 2000;  // an acknowledgement this young: the peer's TCP is alive
+
+// This end waited in vain for an application whose TCP was alive: the path was whole.
+inline bool IsPeerAliveButMute(const Evidence& e) {
+  return IsTimeout(e) &&
+         (Is(e, Field::snd_wnd_bytes, 0) || (IsAppTimeout(e) && AtMost(e, Field::last_ack_recv_ms, kAckFlowsMs)));
+}
 
 }  // namespace whydrop
 

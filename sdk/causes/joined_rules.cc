@@ -20,7 +20,7 @@ bool IsPeersEndOrInherited(const View& v) { return IsPeersEnd(v) || IsInherited(
 
 // The server closed by its own will: nothing else had ended the connection before, except that it tired of waiting.
 bool ServerClosed(const View& v) {
-  if (v.server == nullptr || !v.server->IsTrue(Field::closed_locally)) return false;
+  if (v.server == nullptr || !IsClosed(*v.server)) return false;
   return !v.server->IsTrue(Field::peer_closed) && (!HasFailed(*v.server) || IsAppTimeout(*v.server));
 }
 bool ServerClosedFor(const View& v, int64_t reason) {
@@ -53,11 +53,7 @@ bool IsSilenceOnEither(const View& v) {
   return IsSilenceBefore(*v.client) || (v.server != nullptr && IsSilenceBefore(*v.server));
 }
 
-bool ServerWaitedForUs(const View& v) {
-  if (v.server == nullptr || !IsTimeout(*v.server)) return false;
-  return Is(*v.server, Field::snd_wnd_bytes, 0) ||
-         (IsAppTimeout(*v.server) && AtMost(*v.server, Field::last_ack_recv_ms, kAckFlowsMs));
-}
+bool ServerWaitedForUs(const View& v) { return v.server != nullptr && IsPeerAliveButMute(*v.server); }
 bool HangByHeartbeat(const View& v) {
   return IsInherited(*v.client) && ServerWaitedForUs(v) &&
          (Is(*v.client, Field::session_end, WHYDROP_CAUSE_CLIENT_HANG) ||

@@ -19,7 +19,7 @@ whydrop_result StartWith(Change change, std::string* said = nullptr) {
   Started session(dir.path());
   change(session.config);
   const whydrop_result result = session.Start();
-  if (said != nullptr) *said = session.log.empty() ? "" : session.log[0];
+  if (said != nullptr) *said = session.log->Messages().empty() ? "" : session.log->Messages()[0];
   return result;
 }
 

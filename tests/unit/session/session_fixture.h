@@ -5,9 +5,11 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
+#include <deque>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -47,9 +49,31 @@ class TempDir {
   std::string path_;
 };
 
+// Messages to one log callback. Boxes are kept for the life of the process, as the interface asks: the worker may still
+// write after stop.
+class LogBox {
+ public:
+  static LogBox* New() {
+    static std::deque<LogBox> all;
+    return &all.emplace_back();
+  }
+  void Add(const char* message) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    messages_.push_back(message);
+  }
+  std::vector<std::string> Messages() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return messages_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::string> messages_;
+};
+
 struct Started {
   whydrop_config config;
-  std::vector<std::string> log;
+  LogBox* log = LogBox::New();
   whydrop_result result = WHYDROP_ERROR_NOT_STARTED;
 
   explicit Started(const std::string& state_dir) : state_dir_(state_dir) {
@@ -57,10 +81,8 @@ struct Started {
     config.app_id = "test.game";
     config.app_version = "1.0";
     config.state_dir = state_dir_.c_str();
-    config.log = [](int32_t, const char* message, void* user) {
-      static_cast<std::vector<std::string>*>(user)->push_back(message);
-    };
-    config.log_user = &log;
+    config.log = [](int32_t, const char* message, void* user) { static_cast<LogBox*>(user)->Add(message); };
+    config.log_user = log;
   }
   ~Started() { whydrop_stop(); }
   // On a busy machine the worker of the session before may still be leaving: tried again for a while.

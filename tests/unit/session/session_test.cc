@@ -221,7 +221,7 @@ TEST_CASE("where the directory cannot be made, memory is used and it is said onc
   Started session(blocked);
   REQUIRE(session.Start() == WHYDROP_OK);
   CHECK(Stats().storage == WHYDROP_STORAGE_VOLATILE);
-  CHECK(session.log.size() == 1);
+  CHECK(session.log->Messages().size() == 1);
   CallEverything(OpenTcp());
   CHECK(whydrop_flush(5000) == WHYDROP_OK);
   whydrop_last_session last = {};
@@ -321,11 +321,13 @@ TEST_CASE("a forked child is inert, may start a session of its own, and the pare
     whydrop_mark_crash(11, "child");
     whydrop_stop();
     good = good && OpenTcp() == 0;
+#if !defined(__SANITIZE_THREAD__)  // which allows no new thread in a forked child
     good = good && whydrop_start(&session.config) == WHYDROP_OK;
     const whydrop_conn own = OpenTcp();
     good = good && own != 0 && own != conn;
     good = good && whydrop_conn_close(conn, WHYDROP_CLOSE_NORMAL) == WHYDROP_CAUSE_UNKNOWN;
     whydrop_stop();
+#endif
     _exit(good ? 0 : 1);
   }
   int status = 0;
