@@ -16,7 +16,8 @@ enum Need : uint32_t {
   kConntrack = 2,  // address translation, and a way to make it forget
   kDestroy = 4,    // destroying another program's socket
   kBoot = 8,       // showing a program another boot id
-  kRelay = 16,     // holding packets back
+  kRelay = 16,     // holding packets back: these cases have a round trip of 60 ms
+  kTwin = 32,      // no need: the case is run over IPv6 too
 };
 
 struct Case {
@@ -32,8 +33,8 @@ struct Case {
   const char* why = "";
 };
 
-// Both peers of every experiment of the study, then the further ones, each id once; those that depend on nothing of IPv4
-// stand there again with the suffix _v6.
+// Both peers of every experiment of the study, then the further ones, each id once; those that are twins
+// stand there again with the suffix _v6, over IPv6.
 struct Experiment {
   std::string id;
   const Case* base;

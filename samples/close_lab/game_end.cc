@@ -206,7 +206,9 @@ std::string GameEnd::Close(const std::string& name) {
   return whydrop_cause_name(cause);
 }
 
-std::string GameEnd::Counts() const { return "sent " + std::to_string(sent_) + " received " + std::to_string(received_); }
+std::string GameEnd::Counts() const {
+  return "sent " + std::to_string(sent_) + " received " + std::to_string(received_);
+}
 
 void GameEnd::Tick() {
   if (IsOpen() && reading_) Receive();

@@ -1,5 +1,5 @@
-// close_lab: every way in which a connection of a game is known to end, done for real between three hosts, and judged by
-// the real SDK and the real collector.
+// close_lab: every way in which a connection of a game is known to end, done for real between three hosts, and judged
+// by the real SDK and the real collector.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -24,7 +24,8 @@ namespace {
 constexpr char kUsage[] =
     "usage: close_lab list\n"
     "       close_lab run [CASE...] [--json] [--repeat N] [--jobs N] [--rtt MS] [--collector PROGRAM]\n"
-    "Makes connections end in every known way, between three hosts in network namespaces of its own, and compares what\n"
+    "Makes connections end in every known way, between three hosts in network namespaces of its own, and compares "
+    "what\n"
     "whydrop says of each end with what was done to it. Needs root. A CASE is a name of the list, or the beginning of\n"
     "several; none: all.\n"
     "  --json       the result as one JSON object, nothing else\n"
@@ -32,7 +33,8 @@ constexpr char kUsage[] =
     "  --jobs N     so many at the same time, default 12\n"
     "  --rtt MS     every packet takes half of this time on its way through the router\n"
     "  --collector  whydrop-collector, default the one that was built beside this program\n"
-    "Ends with 0 when what is promised of the verdicts holds, 1 when not, 2 for a wrong call, 77 when nothing could be\n"
+    "Ends with 0 when what is promised of the verdicts holds, 1 when not, 2 for a wrong call, 77 when nothing could "
+    "be\n"
     "run for want of a privilege.\n";
 
 constexpr int kBadCall = 2;
@@ -54,7 +56,8 @@ struct Options {
 int PositiveNumber(const std::string& option, const char* text) {
   char* end = nullptr;
   const long value = std::strtol(text, &end, 10);
-  if (*text == '\0' || *end != '\0' || value < 1 || value > 100000) Refuse(option + " needs a number, not '" + text + "'");
+  if (*text == '\0' || *end != '\0' || value < 1 || value > 100000)
+    Refuse(option + " needs a number, not '" + text + "'");
   return static_cast<int>(value);
 }
 
@@ -141,12 +144,19 @@ std::string PortAfter(const std::string& line, const std::string& name) {
 // Starts the collector, which tells its two addresses in its first line.
 bool StartCollector(const std::string& program, LabSettings* settings, samples::Child* collector, std::string* error) {
   int number = 0;
-  const std::vector<std::string> arguments = {program,           "--listen",       "127.0.0.1:0",
-                                              "--admin-listen",  "127.0.0.1:0",    "--store",
-                                              "sqlite:" + settings->directory + "/lab.db", "--rate-limit",
+  const std::vector<std::string> arguments = {program,
+                                              "--listen",
+                                              "127.0.0.1:0",
+                                              "--admin-listen",
+                                              "127.0.0.1:0",
+                                              "--store",
+                                              "sqlite:" + settings->directory + "/lab.db",
+                                              "--rate-limit",
                                               "0"};
   std::string line;
-  if (!collector->Start(arguments, samples::Place(), &number)) {
+  samples::Place place;
+  place.error_file = settings->directory + "/collector.log";
+  if (!collector->Start(arguments, place, &number)) {
     *error = std::strerror(number);
     return false;
   }

@@ -9,7 +9,11 @@ namespace {
 using Row = std::map<std::string, int>;
 using Matrix = std::map<std::string, Row>;
 
-bool HasCause(const Outcome& outcome) { return outcome.failure.empty() && *outcome.experiment.base->truth != '-'; }
+// Where nobody noticed anything, and nothing was claimed, there is nothing to judge.
+bool HasCause(const Outcome& outcome) {
+  return outcome.failure.empty() && *outcome.experiment.base->truth != '-' &&
+         outcome.joined_grade != Grade::kUndetected;
+}
 std::string TruthOf(const Outcome& outcome) { return outcome.experiment.base->truth; }
 
 // All that a log of calls and error numbers holds of an end: how a process ended is not in it.
@@ -155,7 +159,8 @@ Figures Count(const std::vector<Outcome>& outcomes) {
 
 void PrintOutcome(const Outcome& outcome) {
   const Case& base = *outcome.experiment.base;
-  std::printf("%s%s%s  %s\n", outcome.experiment.id.c_str(), *base.study != '\0' ? "  study " : "", base.study, base.title);
+  std::printf("%s%s%s  %s\n", outcome.experiment.id.c_str(), *base.study != '\0' ? "  study " : "", base.study,
+              base.title);
   if (!outcome.failure.empty()) {
     std::printf("    NOT CARRIED OUT: %s\n", outcome.failure.c_str());
   } else {
@@ -190,10 +195,10 @@ void PrintSummary(const std::vector<Outcome>& outcomes, const std::vector<Skippe
   const int errors_server = RightIn(MatrixOfErrors(outcomes, kServerEnd));
   const int errors_client = RightIn(MatrixOfErrors(outcomes, kClientEnd));
   const int errors_both = RightIn(MatrixOfErrors(outcomes, kServerEnd | kClientEnd));
-  std::printf("\n%d cases run, %zu skipped, %d failed; %d with a cause, %d where nothing ended or nobody noticed\n", f.cases,
-              skipped.size(), f.failed, f.with_cause, f.undetected);
-  std::printf("both records:   right %s, as near as can be %d, wrong %d\n", Percent(f.joined_right, f.with_cause).c_str(),
-              f.joined_nearest, f.joined_wrong);
+  std::printf("\n%d cases run, %zu skipped, %d failed; %d with a cause, %d where nothing ended or nobody noticed\n",
+              f.cases, skipped.size(), f.failed, f.with_cause, f.undetected);
+  std::printf("both records:   right %s, as near as can be %d, wrong %d\n",
+              Percent(f.joined_right, f.with_cause).c_str(), f.joined_nearest, f.joined_wrong);
   std::printf("client alone:   right %s, honestly wider %d, unknown %d, noticed nothing %d, wrong %d\n",
               Percent(f.alone_right, f.with_cause).c_str(), f.alone_wider, f.alone_unknown, f.alone_undetected,
               f.alone_wrong);
@@ -207,13 +212,14 @@ void PrintJson(const std::vector<Outcome>& outcomes, const std::vector<Skipped>&
   const char* separator = "";
   for (const Outcome& outcome : outcomes) {
     const Case& base = *outcome.experiment.base;
-    std::printf("%s\n{\"id\":%s,\"study\":%s,\"title\":%s,\"truth\":%s,\"client_saw\":%s,\"server_saw\":%s,\"told\":%s,"
-                "\"failure\":%s,\"client\":%s,\"joined\":%s}",
-                separator, Quoted(outcome.experiment.id).c_str(), Quoted(base.study).c_str(), Quoted(base.title).c_str(),
-                Quoted(base.truth).c_str(), Quoted(outcome.client_saw).c_str(), Quoted(outcome.server_saw).c_str(),
-                Quoted(outcome.told).c_str(), Quoted(outcome.failure).c_str(),
-                VerdictJson(outcome.alone, outcome.alone_grade).c_str(),
-                VerdictJson(outcome.joined, outcome.joined_grade).c_str());
+    std::printf(
+        "%s\n{\"id\":%s,\"study\":%s,\"title\":%s,\"truth\":%s,\"client_saw\":%s,\"server_saw\":%s,\"told\":%s,"
+        "\"failure\":%s,\"client\":%s,\"joined\":%s}",
+        separator, Quoted(outcome.experiment.id).c_str(), Quoted(base.study).c_str(), Quoted(base.title).c_str(),
+        Quoted(base.truth).c_str(), Quoted(outcome.client_saw).c_str(), Quoted(outcome.server_saw).c_str(),
+        Quoted(outcome.told).c_str(), Quoted(outcome.failure).c_str(),
+        VerdictJson(outcome.alone, outcome.alone_grade).c_str(),
+        VerdictJson(outcome.joined, outcome.joined_grade).c_str());
     separator = ",";
   }
   std::printf("],\n\"skipped\":[");
@@ -223,11 +229,12 @@ void PrintJson(const std::vector<Outcome>& outcomes, const std::vector<Skipped>&
     separator = ",";
   }
   const Figures f = Count(outcomes);
-  std::printf("],\n\"with_cause\":%d,\"joined_right\":%d,\"joined_nearest\":%d,\"joined_wrong\":%d,\"client_right\":%d,"
-              "\"client_wider\":%d,\"client_unknown\":%d,\"client_undetected\":%d,\"client_wrong\":%d,"
-              "\"wrong_with_high\":%d,\"failed\":%d}\n",
-              f.with_cause, f.joined_right, f.joined_nearest, f.joined_wrong, f.alone_right, f.alone_wider, f.alone_unknown,
-              f.alone_undetected, f.alone_wrong, f.wrong_with_high, f.failed);
+  std::printf(
+      "],\n\"with_cause\":%d,\"joined_right\":%d,\"joined_nearest\":%d,\"joined_wrong\":%d,\"client_right\":%d,"
+      "\"client_wider\":%d,\"client_unknown\":%d,\"client_undetected\":%d,\"client_wrong\":%d,"
+      "\"wrong_with_high\":%d,\"failed\":%d}\n",
+      f.with_cause, f.joined_right, f.joined_nearest, f.joined_wrong, f.alone_right, f.alone_wider, f.alone_unknown,
+      f.alone_undetected, f.alone_wrong, f.wrong_with_high, f.failed);
 }
 
 bool MeetsBars(const Figures& f) {

@@ -36,6 +36,16 @@ int Number(const Words& words, size_t index, int otherwise) {
 }
 std::string Word(const Words& words, size_t index) { return index < words.size() ? words[index] : std::string(); }
 
+// The game's own crash handler: it marks the crash, keeps the process for a while as a crash reporter does, and lets it
+// die.
+extern "C" void ReportCrash(int number) {
+  constexpr int kReporterMs = 2500;
+  whydrop_mark_crash(static_cast<uint32_t>(number), "lab-report");
+  samples::Pause(kReporterMs);
+  std::signal(number, SIG_DFL);
+  std::raise(number);
+}
+
 // The commands of a peer, and the loop in which they are carried out.
 class Peer {
  public:
@@ -54,6 +64,7 @@ class Peer {
   std::string Udp(const Words& words);
   std::string UdpListen(const Words& words);
   std::string FillBacklog(const Words& words);
+  std::string Stray(const Words& words);
   std::string SetOption(const Words& words);
   std::string Send(const Words& words);
   std::string SendFull(const Words& words);
@@ -87,6 +98,7 @@ class Peer {
 // udp HOST PORT [unconnected]      a connection of datagrams
 // udp-listen HOST                  sends every datagram back, tells its port
 // fill-backlog HOST PORT COUNT     connections that nobody will accept
+// stray HOST PORT BYTES            a datagram that belongs to no connection
 // opt NAME VALUE                   ut ka-idle ka-between ka-probes errors df sndbuf linger0
 // send BYTES [COUNT [EVERY_MS]]    without looking at what comes in
 // send-full                        until the socket takes no more
@@ -98,19 +110,33 @@ class Peer {
 // half-close
 // close [REASON]
 // freeze                           the main loop stops, the process lives
-// end exit|exit-note|_exit|segv|abort
+// end exit|exit-note|_exit|segv|segv-reporter|abort
 // seen                             what was sent and received
 // report                           to the collector, while it lives
 // stop                             an orderly end of the process
 const std::map<std::string, Peer::Command>& Peer::Commands() {
   static const std::map<std::string, Command> kCommands = {
-      {"listen", &Peer::Listen},        {"accept", &Peer::Accept},          {"connect", &Peer::Connect},
-      {"udp", &Peer::Udp},              {"udp-listen", &Peer::UdpListen},   {"fill-backlog", &Peer::FillBacklog},
-      {"opt", &Peer::SetOption},        {"send", &Peer::Send},              {"send-full", &Peer::SendFull},
-      {"beat", &Peer::Beat},            {"read", &Peer::Read},              {"take-error", &Peer::TakeError},
-      {"patience", &Peer::Patience},    {"announce", &Peer::Announce},      {"half-close", &Peer::HalfClose},
-      {"close", &Peer::Close},          {"freeze", &Peer::Freeze},          {"end", &Peer::End},
-      {"seen", &Peer::Seen},            {"report", &Peer::Report},
+      {"listen", &Peer::Listen},
+      {"accept", &Peer::Accept},
+      {"connect", &Peer::Connect},
+      {"udp", &Peer::Udp},
+      {"udp-listen", &Peer::UdpListen},
+      {"fill-backlog", &Peer::FillBacklog},
+      {"stray", &Peer::Stray},
+      {"opt", &Peer::SetOption},
+      {"send", &Peer::Send},
+      {"send-full", &Peer::SendFull},
+      {"beat", &Peer::Beat},
+      {"read", &Peer::Read},
+      {"take-error", &Peer::TakeError},
+      {"patience", &Peer::Patience},
+      {"announce", &Peer::Announce},
+      {"half-close", &Peer::HalfClose},
+      {"close", &Peer::Close},
+      {"freeze", &Peer::Freeze},
+      {"end", &Peer::End},
+      {"seen", &Peer::Seen},
+      {"report", &Peer::Report},
   };
   return kCommands;
 }
@@ -161,9 +187,20 @@ std::string Peer::FillBacklog(const Words& words) {
   return "ok";
 }
 
+std::string Peer::Stray(const Words& words) {
+  int error = 0;
+  const net_socket socket = net_udp(Word(words, 1).c_str(), Word(words, 2).c_str(), 1, &error);
+  if (socket == NET_NO_SOCKET) return std::string("no ") + net_error_name(error);
+  const std::string data(static_cast<size_t>(Number(words, 3, 1)), 'x');
+  (void)net_set_option(socket, NET_DONT_FRAGMENT, 0);
+  const long sent = net_send(socket, data.data(), data.size(), &error);
+  net_close(socket);
+  return sent > 0 ? "ok" : std::string("no ") + net_error_name(error);
+}
+
 std::string Peer::SetOption(const Words& words) {
   static const std::map<std::string, net_option> kOptions = {
-      {"ut", NET_USER_TIMEOUT_MS},        {"ka-idle", NET_KEEPALIVE_IDLE_S}, {"ka-between", NET_KEEPALIVE_BETWEEN_S},
+      {"ut", NET_USER_TIMEOUT_MS},         {"ka-idle", NET_KEEPALIVE_IDLE_S}, {"ka-between", NET_KEEPALIVE_BETWEEN_S},
       {"ka-probes", NET_KEEPALIVE_PROBES}, {"errors", NET_ERROR_QUEUE},       {"df", NET_DONT_FRAGMENT},
       {"sndbuf", NET_SEND_BUFFER_BYTES},
   };
@@ -239,6 +276,7 @@ std::string Peer::End(const Words& words) {
   }
   if (how == "_exit") samples::ExitNow(3);
   if (how == "abort") std::abort();
+  if (how == "segv-reporter") std::signal(SIGSEGV, ReportCrash);
   volatile int* volatile nowhere = nullptr;
   *nowhere = 1;
   return "no such end";

@@ -1,8 +1,8 @@
 // One end of a connection: a process that plays a little game, recorded by whydrop, and does what it is told.
 //
 // It is the same program as the lab, started in a network of its own. It takes commands as lines on its standard input,
-// answers each with one line ("ok ..." or "no ..."), and tells the end of its connection, as its calls showed it, with a
-// line of its own: "end CALL ERROR CAUSE". Its commands are listed in peer.cc.
+// answers each with one line ("ok ..." or "no ..."), and tells the end of its connection, as its calls showed it, with
+// a line of its own: "end CALL ERROR CAUSE". Its commands are listed in peer.cc.
 #ifndef SAMPLES_CLOSE_LAB_PEER_H
 #define SAMPLES_CLOSE_LAB_PEER_H
 

@@ -15,6 +15,7 @@ namespace {
 constexpr int kAnswerMs = 30000;
 constexpr int kGoneMs = 10000;
 constexpr int kStepMs = 50;
+constexpr int kSlowRttMs = 60;
 
 using Words = std::vector<std::string>;
 
@@ -31,6 +32,40 @@ Words Split(const std::string& text, char separator) {
 std::string Rest(const std::string& command) {
   const size_t space = command.find(' ');
   return space == std::string::npos ? std::string() : command.substr(space + 1);
+}
+
+// What happens often. A word behind the name takes the place of $1.
+struct Shorthand {
+  const char* name;
+  const char* script;
+};
+constexpr Shorthand kShorthands[] = {
+    {"beats", "both beat 64 200"},
+    {"quiet", "connect; beats; wait 500; both beat 0 0; wait 200"},
+    {"echo", "s udp-listen {s}; c udp {s} {port}; c send 10; wait 200"},
+    {"unread", "$1 read off; s send 500; wait 200"},
+    {"drop", "r-fw -A FORWARD -j DROP"},
+    {"reject", "r-fw -I FORWARD -p tcp -j REJECT --reject-with $1"},
+    {"reject-udp", "r-fw -I FORWARD -p udp -j REJECT --reject-with $1"},
+    {"heal", "r-fw -F FORWARD"},
+    {"cable-out", "r-ip link set c0 down"},
+    {"keepalive", "$1 opt ka-idle 1; $1 opt ka-between 1; $1 opt ka-probes 3"},
+    {"small-window", "$1-sysctl net/ipv4/tcp_rmem 4096 4096 4096"},
+    {"few-syns", "c-sysctl net/ipv4/tcp_syn_retries 1; c-sysctl net/ipv4/tcp_syn_linear_timeouts 0"},
+    {"narrow", "r-ip link set s0 mtu 1300; s-ip link set eth0 mtu 1300"},
+    {"mute-router", "r-fw -A OUTPUT {too-big} -j DROP"},
+    {"destroy", "$1-tool ss -K -t state established"},
+    {"nat", "r-sysctl net/netfilter/nf_conntrack_tcp_loose $1; r-fw -t nat -A POSTROUTING -o s0 -j MASQUERADE"},
+    {"invalid", "r-fw -A FORWARD -p tcp -m conntrack --ctstate INVALID -j $1"},
+    {"forget", "r-tool conntrack -F"},
+    // The machine is gone with its sockets, and nothing of what it says at that reaches anybody.
+    {"power-off", "drop; s-signal KILL; s-gone; s-tool ss -K -t state all; s-reboot"},
+    {"vanish", "power-off; s-ip link set eth0 arp off; r-ip neigh flush dev s0; heal; s-fw -A OUTPUT -j DROP"},
+};
+
+std::string Replaced(std::string text, const std::string& name, const std::string& value) {
+  for (size_t at; (at = text.find(name)) != std::string::npos;) text.replace(at, name.size(), value);
+  return text;
 }
 
 int SignalOf(const std::string& name) {
@@ -58,6 +93,7 @@ class Run {
  private:
   bool StartPeer(End* end, Host host);
   bool Do(const std::string& command);
+  bool DoAll(const std::string& script);
   bool DoHost(const std::string& verb, const std::string& rest, bool* known);
   bool DoPeer(const std::string& verb, const std::string& rest, bool* known);
   bool Connect();
@@ -188,7 +224,7 @@ bool Run::DoHost(const std::string& verb, const std::string& rest, bool* known) 
   const Host host = verb[0] == 'c' ? Host::kClient : verb[0] == 'r' ? Host::kRouter : Host::kServer;
   End* end = host == Host::kClient ? &client_ : &server_;
   const std::string what = verb.substr(2);
-  const Words words = Split(rest, ' ');
+  const Words words = Split(hosts_.Fill(rest), ' ');
   if (what == "ip") return hosts_.Ip(host, words, &error_);
   if (what == "fw") return hosts_.Firewall(host, words, &error_);
   if (what == "tool") return hosts_.Tool(host, words, &error_);
@@ -201,9 +237,7 @@ bool Run::DoHost(const std::string& verb, const std::string& rest, bool* known) 
 }
 
 bool Run::DoPeer(const std::string& verb, const std::string& rest, bool* known) {
-  std::string filled = rest;
-  for (size_t at; (at = filled.find("{port}")) != std::string::npos;) filled.replace(at, 6, port_);
-  for (size_t at; (at = filled.find("{s}")) != std::string::npos;) filled.replace(at, 3, hosts_.address(Host::kServer));
+  const std::string filled = Replaced(hosts_.Fill(rest), "{port}", port_);
   *known = verb == "c" || verb == "s" || verb == "both";
   std::string answer;
   for (End* end : {&client_, &server_}) {
@@ -213,7 +247,7 @@ bool Run::DoPeer(const std::string& verb, const std::string& rest, bool* known) 
       end->closed = true;
       end->told = answer;
     }
-    if (filled.find("listen") < 5) port_ = answer;
+    if (filled.find("listen") != std::string::npos) port_ = answer;
   }
   return *known;
 }
@@ -231,11 +265,20 @@ bool Run::Do(const std::string& command) {
   const bool host_done = DoHost(verb, rest, &known);
   if (known) return host_done;
   if (verb == "connect") return Connect();
-  if (verb == "beats") return Do("both beat 64 200");
   if (verb == "wait") return Wait(std::atoi(rest.c_str())), true;
   if (verb == "await") return Await(rest[0] == 'c' ? &client_ : &server_, std::atoi(Rest(rest).c_str()));
+  for (const Shorthand& shorthand : kShorthands) {
+    if (verb == shorthand.name) return DoAll(Replaced(shorthand.script, "$1", rest));
+  }
   error_ = "no such command: " + verb;
   return false;
+}
+
+bool Run::DoAll(const std::string& script) {
+  for (const std::string& command : Split(script, ';')) {
+    if (!Do(command)) return false;
+  }
+  return true;
 }
 
 // A living peer reports itself; for a dead one the next launch does, on its machine as that is then.
@@ -266,9 +309,10 @@ std::string Run::Saw(const End& end) const {
 }
 
 void Run::Carry(Outcome* outcome) {
-  bool fine = hosts_.Build(experiment_.family, settings_.rtt_ms, &error_) && StartPeer(&server_, Host::kServer) &&
-              StartPeer(&client_, Host::kClient);
-  for (const std::string& command : Split(experiment_.base->script, ';')) fine = fine && Do(command);
+  const bool slow = settings_.rtt_ms == 0 && (experiment_.base->needs & kRelay) != 0;
+  bool fine = hosts_.Build(experiment_.family, slow ? kSlowRttMs : settings_.rtt_ms, &error_) &&
+              StartPeer(&server_, Host::kServer) && StartPeer(&client_, Host::kClient);
+  fine = fine && DoAll(experiment_.base->script);
   // The client's word alone comes first: the collector has not heard the server yet.
   const std::string& app = client_.settings.app_id;
   fine = fine && Report(&client_) && AskCollector(settings_.admin_port, app, app, &outcome->alone, &error_) &&

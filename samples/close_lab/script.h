@@ -4,7 +4,6 @@
 // A script's commands, separated by ';'; c, s and r stand for client, server and router:
 //   c COMMAND, s COMMAND, both COMMAND   to the peers; their commands are listed in peer.cc
 //   connect                              the server listens, the client connects, the server accepts
-//   beats                                both send 64 bytes every 200 ms and read
 //   wait MS                              time passes
 //   await c|s MS                         until that end saw its connection's end, or for so long
 //   c-signal NAME, s-signal NAME         KILL TERM STOP CONT
@@ -13,6 +12,8 @@
 //   c-ip, r-ip, s-ip, c-fw, r-fw, s-fw   the ip and iptables tools inside that host
 //   c-tool, r-tool, s-tool               any other tool there
 //   c-sysctl, r-sysctl, s-sysctl KEY VALUE
+// and the shorthands in script.cc. Addresses and the like are written as Topology::Fill says, {port} is the last one
+// that the server listened at.
 #ifndef SAMPLES_CLOSE_LAB_SCRIPT_H
 #define SAMPLES_CLOSE_LAB_SCRIPT_H
 

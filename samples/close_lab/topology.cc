@@ -26,7 +26,7 @@ constexpr Replacement kReplacements[] = {
     {"{r-net}", "icmp-net-unreachable", "icmp6-no-route"},
     {"{r-admin}", "icmp-admin-prohibited", "icmp6-adm-prohibited"},
     {"{r-port}", "icmp-port-unreachable", "icmp6-port-unreachable"},
-    {"{icmp}", "icmp", "icmpv6"},
+    {"{too-big}", "-p icmp --icmp-type fragmentation-needed", "-p icmpv6 --icmpv6-type packet-too-big"},
 };
 
 std::string Joined(const std::vector<std::string>& words) {
@@ -108,18 +108,19 @@ bool Topology::Build(Family family, int rtt_ms, std::string* error) {
   const std::string fresh = family == Family::kIpv6 ? " nodad\n" : "\n";
   const auto host_lines = [&](const std::string& own, const std::string& gateway, const std::string& routers_end) {
     return "link set lo up\nlink add eth0 type veth peer name " + routers_end + " netns " + router +
-           "\nlink set eth0 up\naddress add " + own + "/{wide} dev eth0" + fresh + "route add default via " + gateway + "\n";
+           "\nlink set eth0 up\naddress add " + own + "/{wide} dev eth0" + fresh + "route add default via " + gateway +
+           "\n";
   };
-  const std::string router_lines = "link set lo up\nlink set c0 up\nlink set s0 up\naddress add {gc}/{wide} dev c0" + fresh +
-                                   "address add {gs}/{wide} dev s0" + fresh;
-  const std::string forwarding =
-      family == Family::kIpv6 ? "net/ipv6/conf/all/forwarding" : "net/ipv4/ip_forward";
+  const std::string router_lines = "link set lo up\nlink set c0 up\nlink set s0 up\naddress add {gc}/{wide} dev c0" +
+                                   fresh + "address add {gs}/{wide} dev s0" + fresh;
+  const std::string forwarding = family == Family::kIpv6 ? "net/ipv6/conf/all/forwarding" : "net/ipv4/ip_forward";
   return Batch(Host::kClient, host_lines("{c}", "{gc}", "c0"), error) &&
          Batch(Host::kServer, host_lines("{s}", "{gs}", "s0"), error) && Batch(Host::kRouter, router_lines, error) &&
          Sysctl(Host::kRouter, forwarding, "1", error) && (rtt_ms == 0 || StartRelay(rtt_ms, error));
 }
 
-// What comes in from either side goes to one tunnel device, is held back by the relay, and comes in again from the other.
+// What comes in from either side goes to one tunnel device, is held back by the relay, and comes in again from the
+// other.
 bool Topology::StartRelay(int rtt_ms, std::string* error) {
   samples::Place place;
   place.network = router_.get();
@@ -136,21 +137,18 @@ bool Topology::StartRelay(int rtt_ms, std::string* error) {
                error);
 }
 
-std::string Topology::Fill(const std::string& word) const {
-  std::string text = word;
+std::string Topology::Fill(const std::string& words) const {
+  std::string text = words;
   for (const Replacement& replacement : kReplacements) {
     for (size_t at; (at = text.find(replacement.name)) != std::string::npos;) {
-      text.replace(at, std::strlen(replacement.name),
-                   family_ == Family::kIpv6 ? replacement.ipv6 : replacement.ipv4);
+      text.replace(at, std::strlen(replacement.name), family_ == Family::kIpv6 ? replacement.ipv6 : replacement.ipv4);
     }
   }
   return text;
 }
 
 bool Topology::Tool(Host host, const std::vector<std::string>& words, std::string* error) const {
-  std::vector<std::string> filled;
-  for (const std::string& word : words) filled.push_back(Fill(word));
-  return RunIn(network(host), filled, "", error);
+  return RunIn(network(host), words, "", error);
 }
 
 bool Topology::Ip(Host host, const std::vector<std::string>& words, std::string* error) const {

@@ -26,9 +26,12 @@ class Topology {
   int network(Host host) const;
   const std::string& address(Host host) const { return host == Host::kClient ? client_address_ : server_address_; }
 
-  // Tools inside a host. The family's flag or tool is chosen here, and {c}, {s} (client, server), {gc}, {gs} (the router
-  // towards each), {wide} (an address's prefix length), {r-host} {r-net} {r-admin} {r-port} (kinds of ICMP rejection) are
-  // replaced.
+  // Puts this family's words in place of {c}, {s} (client, server), {gc}, {gs} (the router towards each), {c-new},
+  // {c-absent} (free addresses beside the client), {wide} (a prefix length), {r-host} {r-net} {r-admin} {r-port} (kinds
+  // of ICMP rejection) and {too-big} (a firewall's match for the router's word that a packet is too large).
+  std::string Fill(const std::string& text) const;
+
+  // Tools inside a host. The family's flag or tool is chosen here.
   bool Ip(Host host, const std::vector<std::string>& words, std::string* error) const;
   bool Firewall(Host host, const std::vector<std::string>& words, std::string* error) const;
   bool Tool(Host host, const std::vector<std::string>& words, std::string* error) const;
@@ -37,7 +40,6 @@ class Topology {
  private:
   bool Batch(Host host, const std::string& lines, std::string* error) const;
   bool StartRelay(int rtt_ms, std::string* error);
-  std::string Fill(const std::string& word) const;
 
   Family family_ = Family::kIpv4;
   samples::Descriptor client_, router_, server_;

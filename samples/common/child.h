@@ -56,6 +56,7 @@ struct Place {
   int network = -1;          // -1: the caller's
   std::string boot_id_file;  // not empty: the program reads this file as the machine's boot id
   int inherited = -1;        // a descriptor that it keeps under the same number
+  std::string error_file;    // not empty: its standard error is appended there
 };
 
 class Child {
@@ -98,6 +99,8 @@ bool WriteSystemFile(const std::string& path, const std::string& value, int* err
 // the caller's and keeps what is not yet a line.
 bool TakeInputLine(std::string* buffer, std::string* line);
 void WaitForInput(int timeout_ms);
+// Safe in a signal handler.
+void Pause(int ms);
 // Whether SIGINT or SIGTERM came since WatchInterrupts().
 void WatchInterrupts();
 bool Interrupted();

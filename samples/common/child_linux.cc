@@ -1,6 +1,4 @@
 // Programs and namespaces on Linux.
-#include "common/child.h"
-
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
@@ -16,6 +14,8 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+
+#include "common/child.h"
 
 namespace samples {
 namespace {
@@ -134,6 +134,11 @@ bool Child::Start(const std::vector<std::string>& arguments, const Place& place,
   launch.place = &place;
   launch.input = child_input.get();
   launch.output = child_output.get();
+  Descriptor errors;
+  if (!place.error_file.empty()) {
+    errors = Descriptor(open(place.error_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+    launch.error = errors.get();
+  }
   const pid_t parent = getpid();
   const pid_t pid = fork();
   if (pid == 0) Become(launch, parent);
@@ -214,7 +219,8 @@ int RunProgram(const std::vector<std::string>& arguments, int network, const std
   child_input.Reset();
   child_output.Reset();
   // The texts given here fit into a pipe, so that writing does not wait for a reader.
-  if (!input.empty() && write(to_child.get(), input.data(), input.size()) < 0) output->append("cannot write its input\n");
+  if (!input.empty() && write(to_child.get(), input.data(), input.size()) < 0)
+    output->append("cannot write its input\n");
   to_child.Reset();
   char data[1024];
   for (ssize_t count; (count = read(from_child.get(), data, sizeof data)) > 0;) {
@@ -259,6 +265,8 @@ void WaitForInput(int timeout_ms) {
   pollfd waiting = {STDIN_FILENO, POLLIN, 0};
   (void)poll(&waiting, 1, timeout_ms);
 }
+
+void Pause(int ms) { (void)poll(nullptr, 0, ms); }
 
 void WatchInterrupts() {
   struct sigaction action = {};

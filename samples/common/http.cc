@@ -39,8 +39,8 @@ HttpAnswer ExchangeHttp(const std::string& port, const std::string& method, cons
   net_failure failure{};
   const net_socket socket = net_connect("127.0.0.1", port.c_str(), timeout_ms, &failure);
   if (socket == NET_NO_SOCKET) return answer;
-  const std::string request = method + " " + target + " HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n" + headers +
-                              "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  const std::string request = method + " " + target + " HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n" +
+                              headers + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
   const std::string text = SendAll(socket, request) ? ReadAll(socket, timeout_ms) : std::string();
   net_close(socket);
   const size_t space = text.find(' ');

@@ -11,12 +11,12 @@ extern "C" {
 #endif
 
 enum net_option {
-  NET_USER_TIMEOUT_MS,     /* TCP_USER_TIMEOUT */
-  NET_KEEPALIVE_IDLE_S,    /* these three switch the keepalive on */
+  NET_USER_TIMEOUT_MS,  /* TCP_USER_TIMEOUT */
+  NET_KEEPALIVE_IDLE_S, /* these three switch the keepalive on */
   NET_KEEPALIVE_BETWEEN_S,
   NET_KEEPALIVE_PROBES,
-  NET_ERROR_QUEUE,         /* IP_RECVERR: a router's word is an error at once */
-  NET_DONT_FRAGMENT,       /* datagrams too large for the path are refused and not cut; 0: cut */
+  NET_ERROR_QUEUE,   /* IP_RECVERR: a router's word is an error at once */
+  NET_DONT_FRAGMENT, /* datagrams too large for the path are refused and not cut; 0: cut */
   NET_SEND_BUFFER_BYTES
 };
 

@@ -1,6 +1,4 @@
 /* The close lab's sockets on Linux. */
-#include "common/net_lab.h"
-
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -9,6 +7,8 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "common/net_lab.h"
 
 static int is_ipv6(int descriptor) {
   int domain = 0;
@@ -40,7 +40,8 @@ int net_set_option(net_socket socket, enum net_option option, int value) {
     case NET_ERROR_QUEUE:
       return set_int(descriptor, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_RECVERR : IP_RECVERR, value);
     case NET_DONT_FRAGMENT:
-      if (v6) return set_int(descriptor, IPPROTO_IPV6, IPV6_MTU_DISCOVER, value ? IPV6_PMTUDISC_DO : IPV6_PMTUDISC_DONT);
+      if (v6)
+        return set_int(descriptor, IPPROTO_IPV6, IPV6_MTU_DISCOVER, value ? IPV6_PMTUDISC_DO : IPV6_PMTUDISC_DONT);
       return set_int(descriptor, IPPROTO_IP, IP_MTU_DISCOVER, value ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT);
     case NET_SEND_BUFFER_BYTES:
       return set_int(descriptor, SOL_SOCKET, SO_SNDBUF, value);

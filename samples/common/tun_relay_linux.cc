@@ -1,5 +1,3 @@
-#include "common/tun_relay.h"
-
 #include <fcntl.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
@@ -13,6 +11,8 @@
 #include <cstring>
 #include <deque>
 #include <vector>
+
+#include "common/tun_relay.h"
 
 namespace samples {
 namespace {
