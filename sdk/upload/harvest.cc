@@ -76,10 +76,14 @@ SystemNow AskSystem(const HarvestConfig& config) {
   return now;
 }
 
+bool SameProcess(const platform::ProcessIdentity& a, const platform::ProcessIdentity& b) {
+  return a.pid == b.pid && a.start_time == b.start_time && a.pid_namespace == b.pid_namespace;
+}
+
 class Harvester {
  public:
   Harvester(const HarvestConfig& config, const Outbox& outbox)
-      : config_(config), outbox_(outbox), now_(AskSystem(config)) {}
+      : config_(config), outbox_(outbox), now_(AskSystem(config)), self_(platform::CurrentProcess()) {}
 
   HarvestResult Run() {
     for (const std::string& name : NamesWith(config_.directory, kRingSuffix)) {
@@ -137,6 +141,7 @@ class Harvester {
   const HarvestConfig& config_;
   const Outbox& outbox_;
   const SystemNow now_;
+  const platform::ProcessIdentity self_;
   HarvestResult result_;
   int harvested_ = 0;
 };
@@ -146,6 +151,7 @@ class Harvester {
 Harvester::Claim Harvester::Take(const std::string& name, platform::File* file, platform::FileFacts* facts,
                                  RingIdentity* identity) const {
   const std::string path = PathOf(name);
+  if (name == SessionHex(config_.own_session) + kRingSuffix) return Claim::kLeaveAlone;
   // Opening and closing an own ring would give its lock away.
   if (platform::IsOpenHere(path)) return Claim::kLeaveAlone;
   const Status opened = platform::File::OpenExisting(path, platform::File::Mode::kReadWrite, file);
@@ -177,8 +183,10 @@ bool Harvester::MayLive(const RingIdentity& identity, bool locked, const platfor
                              identity.machine_hash != config_.machine_hash;
   if (other_machine) return AgeMs(facts) < kDayMs;
   if (identity.boot_id != unknown && now_.boot_id != unknown && identity.boot_id != now_.boot_id) return false;
-  const platform::Liveness liveness =
-      platform::CheckProcess({identity.pid, identity.process_start, identity.pid_namespace});
+  const platform::ProcessIdentity owner = {identity.pid, identity.process_start, identity.pid_namespace};
+  // An earlier session of this very process, which has closed its ring, since it is not open here.
+  if (locked && SameProcess(owner, self_)) return false;
+  const platform::Liveness liveness = platform::CheckProcess(owner);
   if (liveness == platform::Liveness::kAlive) return true;
   // In another pid namespace the lock is the only witness; without it the ring has to grow old.
   return liveness == platform::Liveness::kUnknown && !locked && AgeMs(facts) < kDayMs;
