@@ -107,9 +107,12 @@ class Launches(unittest.TestCase):
         return dict(pair.split("=") for pair in out.split())
 
     def kill(self, child):
-        self.assertEqual(child.stdout.readline(), "ready\n")
+        self.await_ready(child)
         child.kill()
         child.wait(timeout=10)
+
+    def await_ready(self, child):
+        self.assertEqual(child.stdout.readline(), "ready\n")
 
     def test_the_second_launch_reports_and_the_third_is_silent(self):
         self.assertEqual(self.run_to_end("crash"), -signal.SIGSEGV)
@@ -135,10 +138,12 @@ class Launches(unittest.TestCase):
 
     def test_a_living_instance_is_left_alone_and_counted_once_after_its_end(self):
         first, second = self.launch("wait", "first"), self.launch("wait", "second")
+        self.await_ready(second)
         self.kill(first)
         self.upload()
         self.assertEqual(self.collector.causes(), {"client_killed": 1})
-        self.kill(second)
+        second.kill()
+        second.wait(timeout=10)
         self.upload()
         self.upload()
         self.assertEqual(self.collector.causes(), {"client_killed": 2})
