@@ -76,14 +76,10 @@ SystemNow AskSystem(const HarvestConfig& config) {
   return now;
 }
 
-bool SameProcess(const platform::ProcessIdentity& a, const platform::ProcessIdentity& b) {
-  return a.pid == b.pid && a.start_time == b.start_time && a.pid_namespace == b.pid_namespace;
-}
-
 class Harvester {
  public:
   Harvester(const HarvestConfig& config, const Outbox& outbox)
-      : config_(config), outbox_(outbox), now_(AskSystem(config)), self_(platform::CurrentProcess()) {}
+      : config_(config), outbox_(outbox), now_(AskSystem(config)) {}
 
   HarvestResult Run() {
     for (const std::string& name : NamesWith(config_.directory, kRingSuffix)) {
@@ -141,7 +137,6 @@ class Harvester {
   const HarvestConfig& config_;
   const Outbox& outbox_;
   const SystemNow now_;
-  const platform::ProcessIdentity self_;
   HarvestResult result_;
   int harvested_ = 0;
 };
@@ -183,11 +178,13 @@ bool Harvester::MayLive(const RingIdentity& identity, bool locked, const platfor
                              identity.machine_hash != config_.machine_hash;
   if (other_machine) return AgeMs(facts) < kDayMs;
   if (identity.boot_id != unknown && now_.boot_id != unknown && identity.boot_id != now_.boot_id) return false;
-  const platform::ProcessIdentity owner = {identity.pid, identity.process_start, identity.pid_namespace};
-  // An earlier session of this very process, which has closed its ring, since it is not open here.
-  if (locked && SameProcess(owner, self_)) return false;
-  const platform::Liveness liveness = platform::CheckProcess(owner);
-  if (liveness == platform::Liveness::kAlive) return true;
+  const platform::Liveness liveness =
+      platform::CheckProcess({identity.pid, identity.process_start, identity.pid_namespace});
+  if (liveness == platform::Liveness::kAlive) {
+    // Of this very process, and no descriptor holds it any more (Take has looked): a session that was stopped.
+    const platform::ProcessIdentity self = platform::CurrentProcess();
+    return identity.pid != self.pid || identity.process_start != self.start_time;
+  }
   // In another pid namespace the lock is the only witness; without it the ring has to grow old.
   return liveness == platform::Liveness::kUnknown && !locked && AgeMs(facts) < kDayMs;
 }
