@@ -166,8 +166,9 @@ Status DefaultStateDirectory(std::string* out) {
   const char* home = secure_getenv("HOME");
   passwd entry = {};
   passwd* found = nullptr;
-  std::vector<char> buffer(16 * 1024);
+  std::vector<char> buffer;
   if (home == nullptr || home[0] != '/') {
+    buffer.resize(16 * 1024);
     const int error = getpwuid_r(geteuid(), &entry, buffer.data(), buffer.size(), &found);
     if (found == nullptr || found->pw_dir == nullptr || found->pw_dir[0] != '/') return {StatusKind::kNotFound, error};
     home = found->pw_dir;
@@ -180,6 +181,9 @@ Status EnsureDirectory(const std::string& path) {
   std::string clean = path;
   while (clean.size() > 1 && clean.back() == '/') clean.pop_back();
   if (clean.empty()) return {StatusKind::kInvalid, 0};
+  // At every launch but the first it is there.
+  const Status found = CheckDirectory(clean);
+  if (found.kind != StatusKind::kNotFound) return found;
   for (size_t slash = clean.find('/', 1); slash != std::string::npos; slash = clean.find('/', slash + 1)) {
     const std::string part = clean.substr(0, slash);
     // A parent that exists is used as it is, whatever mkdir says of it (EEXIST, or EROFS above a writable mount).

@@ -21,8 +21,6 @@ constexpr uint32_t kEraseMs = 2000;
 Status Worker::Start(Session* session) {
   session_ = session;
   consent_.store(session->settings().consent, std::memory_order_relaxed);
-  const Status status = waiter_.emplace().Open();
-  if (!status.ok()) return status;
   StartPulse();
   return thread_.Start("whydrop", Body, this);
 }
@@ -115,6 +113,12 @@ void Worker::Run() {
 
 void Worker::Prepare() {
   const Settings& settings = session_->settings();
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    // Who asked before finds no waiter, and is served before the first wait. Without one, requests wait for the pulse.
+    waiter_.emplace();
+    if (!waiter_->Open().ok()) settings.upload.log.Write(LogLevel::kWarning, "the worker cannot be woken at once");
+  }
   session_->storage().Prefault();
   if ((settings.flags & WHYDROP_FLAG_NO_NETWORK_WATCH) == 0) {
     const Status status = watch_.emplace().Open();
