@@ -54,12 +54,14 @@ constexpr Case kCases[] = {
      kFirewall | kTwin,
      "connect; both opt ut 3000; beats; wait 700; c-fw -A OUTPUT -p tcp -j DROP; await c 20000; await s 12000"},
     {"F_local_fw_rst_ut4", "", "the client's own firewall answers with resets; both play", "local_firewall", kFirewall,
-     "connect; both opt ut 3000; beats; wait 700; c-fw -A OUTPUT -p tcp -j REJECT --reject-with tcp-reset; await c "
+     "connect; both opt ut 3000; beats; wait 700; c-fw -A OUTPUT -o eth0 -p tcp -j REJECT --reject-with tcp-reset; "
+     "await c "
      "4000; "
      "await s 12000",
      "reset_ambiguous", kAnswersForThePeer},
     {"F_local_fw_icmp_ut4", "", "the client's own firewall says: forbidden; both play", "local_firewall", kFirewall,
-     "connect; both opt ut 3000; beats; wait 700; c-fw -A OUTPUT -p tcp -j REJECT --reject-with {r-admin}; await c "
+     "connect; both opt ut 3000; beats; wait 700; c-fw -A OUTPUT -o eth0 -p tcp -j REJECT --reject-with {r-admin}; "
+     "await c "
      "20000; "
      "await s 12000",
      "path_unreachable", kAnswersForThePeer},

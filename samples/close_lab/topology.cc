@@ -103,20 +103,27 @@ bool Topology::Build(Family family, int rtt_ms, std::string* error) {
       return false;
     }
   }
+  for (const Host host : {Host::kClient, Host::kRouter, Host::kServer}) {
+    if (family == Family::kIpv6 && !QuietIpv6(host, error)) return false;
+  }
   const std::string router = samples::PathOf(router_);
-  // Duplicate address detection would keep an IPv6 address unusable for a second or two.
-  const std::string fresh = family == Family::kIpv6 ? " nodad\n" : "\n";
   const auto host_lines = [&](const std::string& own, const std::string& gateway, const std::string& routers_end) {
     return "link set lo up\nlink add eth0 type veth peer name " + routers_end + " netns " + router +
-           "\nlink set eth0 up\naddress add " + own + "/{wide} dev eth0" + fresh + "route add default via " + gateway +
-           "\n";
+           "\nlink set eth0 up\naddress add " + own + "/{wide} dev eth0\nroute add default via " + gateway + "\n";
   };
-  const std::string router_lines = "link set lo up\nlink set c0 up\nlink set s0 up\naddress add {gc}/{wide} dev c0" +
-                                   fresh + "address add {gs}/{wide} dev s0" + fresh;
+  const std::string router_lines =
+      "link set lo up\nlink set c0 up\nlink set s0 up\naddress add {gc}/{wide} dev c0\n"
+      "address add {gs}/{wide} dev s0\n";
   const std::string forwarding = family == Family::kIpv6 ? "net/ipv6/conf/all/forwarding" : "net/ipv4/ip_forward";
   return Batch(Host::kClient, host_lines("{c}", "{gc}", "c0"), error) &&
          Batch(Host::kServer, host_lines("{s}", "{gs}", "s0"), error) && Batch(Host::kRouter, router_lines, error) &&
          Sysctl(Host::kRouter, forwarding, "1", error) && (rtt_ms == 0 || StartRelay(rtt_ms, error));
+}
+
+// Duplicate address detection would keep the addresses of a new interface unusable for a second or two.
+bool Topology::QuietIpv6(Host host, std::string* error) const {
+  return Sysctl(host, "net/ipv6/conf/all/accept_dad", "0", error) &&
+         Sysctl(host, "net/ipv6/conf/default/accept_dad", "0", error);
 }
 
 // What comes in from either side goes to one tunnel device, is held back by the relay, and comes in again from the

@@ -39,6 +39,7 @@ class Topology {
 
  private:
   bool Batch(Host host, const std::string& lines, std::string* error) const;
+  bool QuietIpv6(Host host, std::string* error) const;
   bool StartRelay(int rtt_ms, std::string* error);
 
   Family family_ = Family::kIpv4;
