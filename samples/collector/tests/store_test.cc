@@ -131,6 +131,19 @@ TEST_CASE_FIXTURE(StoreFixture, "a store of this version opens again with everyt
   CHECK(Ask().connections == 1);
 }
 
+TEST_CASE_FIXTURE(StoreFixture, "a store of version 1 is brought to the present version and keeps everything") {
+  Batch batch = Make('a');
+  batch.connections = {Record(1)};
+  CHECK(Post(batch) == StoreVerdict::kAccepted);
+  store.reset();
+  Database(Path()).Run("DROP INDEX connections_by_cause; PRAGMA user_version = 1");
+  Open();
+  CHECK(Post(batch) == StoreVerdict::kDuplicate);
+  CHECK(Ask().connections == 1);
+  CHECK(Count("PRAGMA user_version") == 2);
+  CHECK(Count("SELECT count(*) FROM sqlite_master WHERE name = 'connections_by_cause'") == 1);
+}
+
 TEST_CASE_FIXTURE(StoreFixture, "a store of a newer version, a strange file and no SQLite file are refused by name") {
   const auto refused = [this](const std::string& path, const std::string& word) {
     try {
@@ -153,7 +166,6 @@ TEST_CASE_FIXTURE(StoreFixture, "a store of a newer version, a strange file and 
   const std::string strange = Path() + ".strange";
   Database(strange).Run("CREATE TABLE bookmarks (url TEXT)");
   CHECK(refused(strange, "no whydrop store"));
-  Statement tables(Database(strange), "SELECT count(*) FROM sqlite_master");
   CHECK(refused("/etc/passwd", "not a database"));
 }
 
