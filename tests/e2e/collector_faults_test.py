@@ -16,8 +16,8 @@ import threading
 import time
 import unittest
 
-import collector_test as base
-from collector_test import ACCEPTED, CLOSED, DUPLICATE, batch, connection, message
+import collector_driver as base
+from collector_driver import ACCEPTED, CLOSED, DUPLICATE, batch, connection, message
 
 FULL = os.environ.get("WHYDROP_TEST_FULL", "") not in ("", "0")
 

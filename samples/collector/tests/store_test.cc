@@ -148,7 +148,7 @@ TEST_CASE_FIXTURE(StoreFixture, "a store of a newer version, a strange file and 
   const auto refused = [this](const std::string& path, const std::string& word) {
     try {
       OpenStore(
-          "sqlite:" + path, [this] { return now; }, &metrics);
+          "sqlite:" + path, [this] { return now.load(); }, &metrics);
     } catch (const StoreError& error) {
       const std::string said = error.what();
       CAPTURE(said);
@@ -172,7 +172,7 @@ TEST_CASE_FIXTURE(StoreFixture, "a store of a newer version, a strange file and 
 TEST_CASE_FIXTURE(StoreFixture, "two collectors on one file count everything once") {
   Metrics other_metrics;
   const std::unique_ptr<Store> other = OpenStore(
-      "sqlite:" + Path(), [this] { return now; }, &other_metrics);
+      "sqlite:" + Path(), [this] { return now.load(); }, &other_metrics);
   Batch batch = Make('a');
   batch.connections = {Record(1, Id('t'))};
   CHECK(Post(batch) == StoreVerdict::kAccepted);
@@ -189,7 +189,7 @@ TEST_CASE_FIXTURE(StoreFixture,
                   "the times of a batch are placed by receipt minus age, whatever the sender's clock says") {
   Options options;
   Ingest ingest(
-      options, store.get(), [this] { return now; }, &metrics);
+      options, store.get(), [this] { return now.load(); }, &metrics);
   v1::Batch message;
   message.mutable_id()->set_session_id(Id('a'));
   message.mutable_session()->set_app_id("game");
