@@ -97,6 +97,11 @@ void Waiter::Wait(uint32_t timeout_ms, intptr_t extra) {
   const int timeout = timeout_ms > INT32_MAX ? INT32_MAX : static_cast<int>(timeout_ms);
   // A negative descriptor is ignored by poll. An interrupted wait is over early, which every caller must bear anyway.
   poll(descriptors, 2, timeout);
+  // A program that closes every descriptor (a daemon does) closes ours: then only the time is left, not a busy loop.
+  if (((descriptors[0].revents | descriptors[1].revents) & POLLNVAL) != 0) {
+    poll(nullptr, 0, timeout);
+    return;
+  }
   uint64_t count = 0;
   [[maybe_unused]] const ssize_t taken = read(static_cast<int>(handle_), &count, sizeof(count));
 }

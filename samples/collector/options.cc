@@ -112,10 +112,11 @@ const char* HelpText() {
          "  --tls-key FILE               PEM private key\n"
          "  --trusted-proxy CIDR         believe X-Forwarded-For from here; may be repeated\n"
          "  --disable APP_ID             tell this app's senders to stop; may be repeated\n"
-         "  --rate-limit N               requests a second for each key and address (1000; 0: none)\n"
+         "  --rate-limit N               requests a second for each address, for IPv6 each /64 (1000; 0: none)\n"
          "  --help, --version\n"
          "\n"
-         "Without --key any app id is taken. Batches of servers need a --server-key unless --listen is loopback.\n"
+         "Without --key any app id is taken. Batches of servers need a --server-key, unless --listen is loopback\n"
+         "and there is no --trusted-proxy.\n"
          "The admin address has no password: keep it on loopback or behind a proxy that asks for one.\n";
 }
 

@@ -8,16 +8,22 @@ namespace {
 // Batches that arrive during one commit share the next: what a commit costs, a wait for the disk, is paid once.
 constexpr size_t kMaxBatchesPerCommit = 500;
 constexpr size_t kMaxWaiting = 4096;
+// A record takes about 1 KiB while it waits. Without this bound a queue of the largest batches would take 10 GiB.
+constexpr size_t kMaxWaitingRecords = 128 * 1024;
 constexpr int64_t kPurgeEveryS = 86400;
 
 }  // namespace
 
 SqliteStore::SqliteStore(const std::string& path, ClockFn now, Metrics* metrics)
     : now_(std::move(now)), metrics_(metrics), write_db_(path) {
-  PrepareSchema(&write_db_);
-  writer_ = std::make_unique<BatchWriter>(&write_db_, metrics);
-  read_db_ = std::make_unique<Database>(path);
-  read_db_->Run("PRAGMA query_only = ON");
+  try {
+    PrepareSchema(&write_db_);
+    writer_ = std::make_unique<BatchWriter>(&write_db_, metrics);
+    read_db_ = std::make_unique<Database>(path);
+    read_db_->Run("PRAGMA query_only = ON");
+  } catch (const StoreError& error) {
+    throw StoreError("cannot use the store '" + path + "': " + error.what());
+  }
   thread_ = std::thread([this] { WriteLoop(); });
 }
 
@@ -25,8 +31,10 @@ SqliteStore::~SqliteStore() { Stop(); }
 
 bool SqliteStore::Submit(Batch batch, Done done) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (stopping_ || waiting_.size() >= kMaxWaiting) return false;
-  waiting_.push_back({std::move(batch), std::move(done), StoreVerdict::kUnavailable});
+  if (stopping_ || waiting_.size() >= kMaxWaiting || waiting_records_ >= kMaxWaitingRecords) return false;
+  const size_t records = batch.connections.size() + batch.close_totals.size();
+  waiting_records_ += records;
+  waiting_.push_back({std::move(batch), std::move(done), records, StoreVerdict::kUnavailable});
   wake_.notify_one();
   return true;
 }
@@ -41,10 +49,12 @@ void SqliteStore::Stop() {
 }
 
 void SqliteStore::WriteLoop() {
+  size_t written = 0;
   for (;;) {
     std::vector<Pending> group;
     {
       std::unique_lock<std::mutex> lock(mutex_);
+      waiting_records_ -= written;
       wake_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
       if (waiting_.empty()) return;
       const size_t count = std::min(waiting_.size(), kMaxBatchesPerCommit);
@@ -54,7 +64,12 @@ void SqliteStore::WriteLoop() {
       }
     }
     Commit(&group);
-    for (Pending& pending : group) pending.done(pending.verdict);
+    written = 0;
+    for (Pending& pending : group) {
+      written += pending.records;
+      pending.done(pending.verdict);
+    }
+    PurgeDaily();
   }
 }
 
@@ -62,15 +77,24 @@ void SqliteStore::Commit(std::vector<Pending>* group) {
   try {
     write_db_.Run("BEGIN IMMEDIATE");
     for (Pending& pending : *group) ApplyOne(&pending);
-    if (now_() - purged_s_ >= kPurgeEveryS) {
-      writer_->Purge(now_());
-      purged_s_ = now_();
-    }
     write_db_.Run("COMMIT");
     metrics_->Add(Counter::kCommits);
   } catch (const StoreError& error) {
     Abandon(error);
     for (Pending& pending : *group) pending.verdict = StoreVerdict::kUnavailable;
+  }
+}
+
+// In a transaction of its own: a deletion that fails must not take batches with it.
+void SqliteStore::PurgeDaily() {
+  if (now_() - purged_s_ < kPurgeEveryS) return;
+  purged_s_ = now_();
+  try {
+    write_db_.Run("BEGIN IMMEDIATE");
+    writer_->Purge(now_());
+    write_db_.Run("COMMIT");
+  } catch (const StoreError& error) {
+    Abandon(error);
   }
 }
 

@@ -30,7 +30,7 @@ using ClockFn = std::function<int64_t()>;  // seconds since 1970-01-01 UTC
 enum class StoreVerdict {
   kAccepted,
   kDuplicate,
-  kConflict,     // the id is known with other bytes, or there are too many apps already
+  kConflict,     // the id is known with other bytes or in another role, or there are too many apps already
   kUnavailable,  // nothing of it was kept: the sender must try again
 };
 

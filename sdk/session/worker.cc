@@ -105,8 +105,10 @@ void Worker::Run() {
     Pulse();
     Serve();
     UploadWhenDue();
-    if (!stopping()) waiter_->Wait(kPulseMs, watch_.has_value() ? watch_->wait_handle() : -1);
+    if (!stopping()) waiter_->Wait(kPulseMs, network_left_ != 0 && watch_.has_value() ? watch_->wait_handle() : -1);
   }
+  // Asked for while a transfer took its time, and then the game stopped: what was promised is kept.
+  if (Asked(kErase) != 0) Serve();
 }
 
 void Worker::Prepare() {

@@ -18,19 +18,6 @@ namespace {
 
 constexpr char kDisabledFile[] = "/disabled";
 
-// A private copy of a ring that others write to, word by word, so that no value is torn.
-std::vector<uint8_t> CopyRing(const RingWriter& ring) {
-  const size_t size = ring.layout().total_bytes;
-  const uint8_t* bytes = reinterpret_cast<const uint8_t*>(ring.life()) - ring.layout().life;
-  const auto* words = reinterpret_cast<const std::atomic<uint64_t>*>(bytes);
-  std::vector<uint8_t> copy(size);
-  for (size_t i = 0; i < size / 8; ++i) {
-    const uint64_t word = words[i].load(std::memory_order_relaxed);
-    std::memcpy(&copy[i * 8], &word, 8);
-  }
-  return copy;
-}
-
 // Whole seconds since the session ended. Clocks of one boot agree; across boots there is only the wall clock.
 uint64_t AgeSeconds(const BatchFile& batch) {
   const platform::Id16 boot_id = platform::BootId();
@@ -39,7 +26,9 @@ uint64_t AgeSeconds(const BatchFile& batch) {
     return now_ms > batch.ended_boot_ms ? (now_ms - batch.ended_boot_ms) / 1000 : 0;
   }
   const int64_t now_ms = platform::WallUnixMs();
-  return now_ms > batch.ended_unix_ms ? static_cast<uint64_t>(now_ms - batch.ended_unix_ms) / 1000 : 0;
+  // Without sign: a batch file may hold any number.
+  const uint64_t age_ms = static_cast<uint64_t>(now_ms) - static_cast<uint64_t>(batch.ended_unix_ms);
+  return now_ms > batch.ended_unix_ms ? age_ms / 1000 : 0;
 }
 
 uint32_t Random() {
@@ -250,7 +239,9 @@ bool Uploader::Seal() {
   BatchScope scope;
   scope.kind = BatchScope::Kind::kRunning;
   if (!impl_->own->BeginSeal(&scope.key_from, &scope.key_to, &scope.rotation)) return true;
-  const std::vector<uint8_t> bytes = CopyRing(*impl_->own);
+  std::vector<uint8_t> bytes(impl_->own->layout().total_bytes);
+  CopyLiveRing(reinterpret_cast<const uint8_t*>(impl_->own->life()) - impl_->own->layout().life, bytes.size(),
+               bytes.data());
   RingContents ring;
   Status status = ReadRing(bytes.data(), bytes.size(), &ring);
   if (status.ok()) {

@@ -56,17 +56,51 @@ TEST_CASE("a dead ring becomes batches, a living one stays") {
   CHECK(fs::exists(state.path + "/" + RingName(other)));
 }
 
-TEST_CASE("a ring whose process runs is alive even when its lock is free") {
-  StateDirectory state;
-  TestRing ring(state, WHYDROP_ROLE_CLIENT, platform::CurrentProcess().pid);
+namespace {
+
+// A finished ring of the process, which holds neither lock nor descriptor of it.
+void LeaveRingOf(const StateDirectory& state, const platform::ProcessIdentity& process) {
+  TestRing ring(state, WHYDROP_ROLE_CLIENT, process.pid);
   RingIdentity identity = ring.identity;
-  identity.process_start = platform::CurrentProcess().start_time;
+  identity.process_start = process.start_time;
   std::memset(ring.storage.data(), 0, ring.storage.size());
   const RingLayout layout = ring.writer.layout();
   ring.writer.Format(&ring.storage, layout, identity);
   ring.storage.Retire();
+}
+
+}  // namespace
+
+TEST_CASE("a ring whose process runs is alive even when its lock is free") {
+  StateDirectory state;
+  int identities[2];
+  int end[2];
+  REQUIRE(pipe(identities) == 0);
+  REQUIRE(pipe(end) == 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    const platform::ProcessIdentity self = platform::CurrentProcess();
+    close(end[1]);
+    char byte;
+    const bool told = write(identities[1], &self, sizeof self) == sizeof self && read(end[0], &byte, 1) == 0;
+    _exit(told ? 0 : 1);
+  }
+  platform::ProcessIdentity process;
+  REQUIRE(read(identities[0], &process, sizeof process) == sizeof process);
+  LeaveRingOf(state, process);
   CHECK_FALSE(Harvest(state).any);
   CHECK(state.Count(".ring") == 1);
+  for (const int fd : {identities[0], identities[1], end[0], end[1]}) close(fd);
+  REQUIRE(waitpid(child, nullptr, 0) == child);
+  CHECK(Harvest(state).any);
+  CHECK(state.Count(".ring") == 0);
+}
+
+TEST_CASE("a session that this very process stopped is harvested without waiting for its end") {
+  StateDirectory state;
+  LeaveRingOf(state, platform::CurrentProcess());
+  CHECK(Harvest(state).any);
+  CHECK(state.Count(".ring") == 0);
 }
 
 TEST_CASE("another machine's ring is left alone for a day") {
@@ -79,15 +113,44 @@ TEST_CASE("another machine's ring is left alone for a day") {
   CHECK(HarvestRings(config, Outbox(state.path, {})).any);
 }
 
-TEST_CASE("damaged rings are moved aside once and counted, at most eight are kept, foreign versions stay") {
+static void MakeOld(const StateDirectory& state, const std::string& name, int hours) {
+  fs::last_write_time(state.path + "/" + name, fs::file_time_type::clock::now() - std::chrono::hours(hours));
+}
+
+TEST_CASE("what nobody will read is removed in time: foreign versions and damaged files after 30 days, others sooner") {
+  StateDirectory state;
+  const std::string name = LeaveDeadRing(state, 1);
+  std::string foreign = state.Read(name);
+  foreign[8] = 99;
+  fs::remove(state.path + "/" + name);
+  for (const char* file : {"old.ring", "young.ring"}) state.Write(file, foreign);
+  for (const char* file : {"old.ring.bad", "young.ring.bad", "old.tmp", "young.tmp", "orphan.end"})
+    state.Write(file, "");
+  for (const char* file : {"old.ring", "old.ring.bad"}) MakeOld(state, file, 30 * 24 + 1);
+  for (const char* file : {"young.ring", "young.ring.bad"}) MakeOld(state, file, 30 * 24 - 1);
+  MakeOld(state, "old.tmp", 25);
+  MakeOld(state, "young.tmp", 23);
+  CHECK(Harvest(state).rings_corrupt == 0);
+  for (const char* file : {"old.ring", "old.ring.bad", "old.tmp", "orphan.end"}) {
+    CAPTURE(file);
+    CHECK_FALSE(fs::exists(state.path + "/" + file));
+  }
+  for (const char* file : {"young.ring", "young.ring.bad", "young.tmp"}) {
+    CAPTURE(file);
+    CHECK(fs::exists(state.path + "/" + file));
+  }
+}
+
+TEST_CASE("damaged rings are moved aside once and counted, and at most eight are kept") {
   StateDirectory state;
   for (int i = 0; i < 11; ++i) state.Write("damaged" + std::to_string(i) + ".ring", "not a ring at all");
   fs::create_symlink("/etc/passwd", state.path + "/link.ring");
   state.Write("large.ring", std::string(5000, 'x'));
   fs::resize_file(state.path + "/large.ring", uint64_t{65} << 20);
-  CHECK(Harvest(state).rings_corrupt >= 12);
+  CHECK(Harvest(state).rings_corrupt == 12);
   CHECK(Harvest(state).rings_corrupt == 0);
-  CHECK(state.Count(".bad") <= 9);
+  CHECK(state.Count(".bad") == 8);
+  CHECK(fs::is_symlink(state.path + "/link.ring"));
   CHECK(state.Count(".batch") == 0);
   CHECK(fs::exists("/etc/passwd"));
 }
