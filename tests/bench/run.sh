@@ -47,4 +47,4 @@ row "start" "$(figure session "start: $number us") us, $(figure session "start: 
 row "recovery scan" "$(figure record "^recovery scan of a full ring +$number us") us/MiB" "130 us/MiB"
 row "library, stripped" "$((($(stat -c %s "$results/library") + 500) / 1000)) kB" "96 kB"
 row "memory before an upload" "$(figure session "others $number KiB") KiB, with shared pages of libraries $(figure session "session: $number KiB") KiB" "320 KiB"
-row "a session on the wire ($(figure wire "$number connections") connections, $(figure wire "$number records") records)" "$(figure wire "wire: $number bytes") bytes" ""
+row "a session on the wire ($(figure wire ", $number connections") connections, $(figure wire ", $number records") records)" "$(figure wire "wire: $number bytes") bytes" ""
