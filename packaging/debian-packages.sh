@@ -11,7 +11,8 @@ whydrop_packages() {
     build) echo cmake ninja-build g++ pkg-config zlib1g-dev libcurl4-openssl-dev libcurl4 protobuf-compiler \
                 libprotobuf-dev libboost-dev libssl-dev libsqlite3-dev ;;
     demo) whydrop_packages build && echo python3 iproute2 ;;
-    test) whydrop_packages demo && echo doctest-dev clang binutils openssl ccache ;;
+    lab) whydrop_packages build && echo iproute2 iptables conntrack ;;
+    test) whydrop_packages demo && whydrop_packages lab && echo doctest-dev clang binutils openssl ccache ;;
     bench) whydrop_packages build && echo libspdlog-dev ;;
     *) echo "whydrop_install_packages: build, demo, test or bench, not '$1'" >&2; return 2 ;;
   esac

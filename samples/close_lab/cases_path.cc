@@ -49,7 +49,7 @@ constexpr Case kCases[] = {
      kFirewall, "connect; c beat 64 200; wait 700; reject tcp-reset; await c 3000; wait 1000", "path_state_lost",
      "one end was reset and the other is silent: a middlebox's reset or its lost state"},
     {"G_drop_then_rst", "", "a firewall forgets: 1.5 s of silence, then resets", "path_state_lost", kFirewall,
-     "connect; beats; wait 700; drop; wait 1500; heal; reject tcp-reset; await c 4000; await s 4000"},
+     "connect; beats; wait 700; drop; wait 1500; reject tcp-reset; await c 4000; await s 4000"},
     {"L_default_retransmission_drop", "4.1-1", "the router drops everything; no time-out but the system's, shortened",
      "path_timeout", kFirewall,
      "c-sysctl net/ipv4/tcp_retries2 3; s-sysctl net/ipv4/tcp_retries2 3; connect; both beat 64 500; wait 1200; drop; "

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <mutex>
+#include <sstream>
 #include <thread>
 
 #include "close_lab/cases.h"
@@ -144,15 +145,11 @@ std::string PortAfter(const std::string& line, const std::string& name) {
 // Starts the collector, which tells its two addresses in its first line.
 bool StartCollector(const std::string& program, LabSettings* settings, samples::Child* collector, std::string* error) {
   int number = 0;
-  const std::vector<std::string> arguments = {program,
-                                              "--listen",
-                                              "127.0.0.1:0",
-                                              "--admin-listen",
-                                              "127.0.0.1:0",
-                                              "--store",
-                                              "sqlite:" + settings->directory + "/lab.db",
-                                              "--rate-limit",
-                                              "0"};
+  // A window of 0: whoever has not reported when the collector is asked will not.
+  const std::string addresses = "--listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --rate-limit 0 --join-window 0";
+  std::istringstream words(addresses);
+  std::vector<std::string> arguments = {program, "--store", "sqlite:" + settings->directory + "/lab.db"};
+  for (std::string word; words >> word;) arguments.push_back(word);
   std::string line;
   samples::Place place;
   place.error_file = settings->directory + "/collector.log";

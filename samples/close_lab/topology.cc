@@ -22,6 +22,7 @@ constexpr Replacement kReplacements[] = {
     {"{c-new}", "10.0.1.9", "fd00:1::9"},
     {"{c-absent}", "10.0.1.77", "fd00:1::77"},
     {"{wide}", "24", "64"},
+    {"{fresh}", "", "nodad"},
     {"{r-host}", "icmp-host-unreachable", "icmp6-addr-unreachable"},
     {"{r-net}", "icmp-net-unreachable", "icmp6-no-route"},
     {"{r-admin}", "icmp-admin-prohibited", "icmp6-adm-prohibited"},
@@ -109,11 +110,11 @@ bool Topology::Build(Family family, int rtt_ms, std::string* error) {
   const std::string router = samples::PathOf(router_);
   const auto host_lines = [&](const std::string& own, const std::string& gateway, const std::string& routers_end) {
     return "link set lo up\nlink add eth0 type veth peer name " + routers_end + " netns " + router +
-           "\nlink set eth0 up\naddress add " + own + "/{wide} dev eth0\nroute add default via " + gateway + "\n";
+           "\nlink set eth0 up\naddress add " + own + "/{wide} dev eth0 {fresh}\nroute add default via " + gateway + "\n";
   };
   const std::string router_lines =
-      "link set lo up\nlink set c0 up\nlink set s0 up\naddress add {gc}/{wide} dev c0\n"
-      "address add {gs}/{wide} dev s0\n";
+      "link set lo up\nlink set c0 up\nlink set s0 up\naddress add {gc}/{wide} dev c0 {fresh}\n"
+      "address add {gs}/{wide} dev s0 {fresh}\n";
   const std::string forwarding = family == Family::kIpv6 ? "net/ipv6/conf/all/forwarding" : "net/ipv4/ip_forward";
   return Batch(Host::kClient, host_lines("{c}", "{gc}", "c0"), error) &&
          Batch(Host::kServer, host_lines("{s}", "{gs}", "s0"), error) && Batch(Host::kRouter, router_lines, error) &&
