@@ -120,6 +120,7 @@ void Worker::Prepare() {
     // Who asked before finds no waiter, and is served before the first wait. Without one, requests wait for the pulse.
     waiter_.emplace();
     if (!waiter_->Open().ok()) settings.upload.log.Write(LogLevel::kWarning, "the worker cannot be woken at once");
+    waiter_->Wake();  // for them: the pulse that follows their work comes at once
   }
   session_->storage().Prefault();
   if ((settings.flags & WHYDROP_FLAG_NO_NETWORK_WATCH) == 0) {
