@@ -1,7 +1,7 @@
 # The Debian packages that building, showing and testing whydrop needs, in this one place. To be sourced by bash:
 #
 #   . packaging/debian-packages.sh
-#   whydrop_install_packages build|demo|test|bench...
+#   whydrop_install_packages build|demo|lab|test|bench...
 #
 # Installs only what is missing, asks apt for new lists only when the known ones do not serve, and says nothing when
 # there is nothing to do.
@@ -14,7 +14,7 @@ whydrop_packages() {
     lab) whydrop_packages build && echo iproute2 iptables conntrack ;;
     test) whydrop_packages demo && whydrop_packages lab && echo doctest-dev clang binutils openssl ccache ;;
     bench) whydrop_packages build && echo libspdlog-dev ;;
-    *) echo "whydrop_install_packages: build, demo, test or bench, not '$1'" >&2; return 2 ;;
+    *) echo "whydrop_install_packages: build, demo, lab, test or bench, not '$1'" >&2; return 2 ;;
   esac
 }
 
