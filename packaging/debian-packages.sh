@@ -1,7 +1,7 @@
 # The Debian packages that building, showing and testing whydrop needs, in this one place. To be sourced by bash:
 #
 #   . packaging/debian-packages.sh
-#   whydrop_install_packages build|demo|test|bench...
+#   whydrop_install_packages build|demo|lab|test|bench...
 #
 # Installs only what is missing, asks apt for new lists only when the known ones do not serve, and says nothing when
 # there is nothing to do.
@@ -11,9 +11,10 @@ whydrop_packages() {
     build) echo cmake ninja-build g++ pkg-config zlib1g-dev libcurl4-openssl-dev libcurl4 protobuf-compiler \
                 libprotobuf-dev libboost-dev libssl-dev libsqlite3-dev ;;
     demo) whydrop_packages build && echo python3 iproute2 ;;
-    test) whydrop_packages demo && echo doctest-dev clang binutils openssl ccache ;;
+    lab) whydrop_packages build && echo iproute2 iptables conntrack ;;
+    test) whydrop_packages demo && whydrop_packages lab && echo doctest-dev clang binutils openssl ccache ;;
     bench) whydrop_packages build && echo libspdlog-dev ;;
-    *) echo "whydrop_install_packages: build, demo, test or bench, not '$1'" >&2; return 2 ;;
+    *) echo "whydrop_install_packages: build, demo, lab, test or bench, not '$1'" >&2; return 2 ;;
   esac
 }
 

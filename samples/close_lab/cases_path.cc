@@ -1,0 +1,95 @@
+// Something between the two machines: loss, rejections, middleboxes, forgotten address translation, MTU.
+#include "close_lab/cases.h"
+
+namespace close_lab {
+namespace {
+
+constexpr char kDropsLikeAPath[] =
+    "a translator that drops what it forgot looks like a broken path to the end that talks, "
+    "and the other end is silent";
+
+constexpr Case kCases[] = {
+    {"G_drop_ut4_active", "", "the router drops everything; both play", "path_timeout", kFirewall | kTwin,
+     "connect; both opt ut 3000; beats; wait 700; drop; await c 12000; await s 12000"},
+    {"G_drop_ka113_idle", "", "the router drops everything; both idle, with a keepalive", "path_timeout",
+     kFirewall | kTwin, "quiet; keepalive both; wait 300; drop; await c 9000; await s 9000"},
+    {"G_drop_none_idle", "", "the router drops everything; both idle, without a time-out", "-", kFirewall,
+     "quiet; drop; wait 3000"},
+    {"G_drop_recverr_ut4_active", "", "the router drops everything; both play, the client asked for routers' words",
+     "path_timeout", kFirewall,
+     "connect; both opt ut 3000; c opt errors 1; beats; wait 700; drop; await c 12000; await s 12000"},
+    {"G_drop_recverr_ut4_idle", "", "the same, and both are idle", "-", kFirewall,
+     "quiet; both opt ut 3000; c opt errors 1; drop; wait 3500"},
+    {"G_drop_apphb3_active", "", "the router drops everything; the client's own time-out comes first", "path_timeout",
+     kFirewall, "connect; beats; c patience 3000; wait 700; drop; await c 6000"},
+    {"G_drop_c2s_only", "", "the router drops what the client sends", "path_timeout", kFirewall,
+     "connect; both opt ut 3000; beats; wait 700; r-fw -A FORWARD -s {c} -j DROP; await c 12000; await s 12000"},
+    {"G_drop_s2c_only", "", "the router drops what the server sends", "path_timeout", kFirewall,
+     "connect; both opt ut 3000; beats; wait 700; r-fw -A FORWARD -s {s} -j DROP; await c 12000; await s 12000"},
+    {"G_brief_outage_3s", "", "the router drops everything for 3 s", "-", kFirewall,
+     "connect; both opt ut 10000; beats; wait 500; drop; wait 3000; heal; wait 3500"},
+    {"G_icmp_host_unreach_ut4", "", "the router says: no such host", "path_unreachable", kFirewall | kTwin,
+     "connect; both opt ut 3000; beats; wait 700; reject {r-host}; await c 12000; await s 12000"},
+    {"G_icmp_host_unreach_recverr_ut4", "", "the same; the client asked for routers' words", "path_unreachable",
+     kFirewall | kTwin,
+     "connect; both opt ut 3000; c opt errors 1; beats; wait 700; reject {r-host}; await c 12000; await s 12000"},
+    {"G_icmp_net_unreach_recverr_ut4", "", "the router says: no such network; the client asked for routers' words",
+     "path_unreachable", kFirewall,
+     "connect; both opt ut 3000; c opt errors 1; beats; wait 700; reject {r-net}; await c 12000; await s 12000"},
+    {"G_icmp_admin_prohib_ut4", "", "the router says: forbidden", "path_unreachable", kFirewall | kTwin,
+     "connect; both opt ut 3000; beats; wait 700; reject {r-admin}; await c 12000; await s 12000"},
+    {"G_icmp_port_unreach_ut4", "", "the router says: no such port", "path_unreachable", kFirewall | kTwin,
+     "connect; both opt ut 3000; beats; wait 700; reject {r-port}; await c 12000; await s 12000"},
+    {"G_icmp_port_unreach_recverr_ut4", "", "the same; the client asked for routers' words", "path_unreachable",
+     kFirewall,
+     "connect; both opt ut 3000; c opt errors 1; beats; wait 700; reject {r-port}; await c 12000; await s 12000"},
+    {"G_rst_both_active", "", "a middlebox answers both with a reset; both play", "path_reset", kFirewall | kTwin,
+     "connect; beats; wait 700; reject tcp-reset; await c 3000; await s 3000"},
+    {"G_rst_both_server_idle", "", "a middlebox answers the client with a reset; the server is idle", "path_reset",
+     kFirewall, "connect; c beat 64 200; wait 700; reject tcp-reset; await c 3000; wait 1000", "path_state_lost",
+     "one end was reset and the other is silent: a middlebox's reset or its lost state"},
+    {"G_drop_then_rst", "", "a firewall forgets: 1.5 s of silence, then resets", "path_state_lost", kFirewall,
+     "connect; beats; wait 700; drop; wait 1500; reject tcp-reset; await c 4000; await s 4000"},
+    {"L_default_retransmission_drop", "4.1-1", "the router drops everything; no time-out but the system's, shortened",
+     "path_timeout", kFirewall,
+     "c-sysctl net/ipv4/tcp_retries2 3; s-sysctl net/ipv4/tcp_retries2 3; connect; both beat 64 500; wait 1200; drop; "
+     "await c 20000; await s 20000"},
+    {"L_default_retransmission_icmphost", "4.1-1", "the router says: no such host; the system's time-out, shortened",
+     "path_unreachable", kFirewall,
+     "c-sysctl net/ipv4/tcp_retries2 3; s-sysctl net/ipv4/tcp_retries2 3; connect; both beat 64 500; wait 1200; "
+     "reject {r-host}; await c 25000; await s 25000"},
+    {"M_tcp_pmtu_ok", "", "the path becomes narrow and the router says so", "-", kTwin,
+     "connect; narrow; c beat 4000 200; wait 2500"},
+    {"M_tcp_pmtu_blackhole", "", "the path becomes narrow and nobody says so: large packets vanish", "path_mtu",
+     kFirewall | kTwin,
+     "connect; c opt ut 3000; s beat 64 200; wait 500; mute-router; narrow; c beat 4000 200; await c 12000; await s "
+     "5000"},
+    // The router translates addresses and forgets; loose: it takes up what it does not know.
+    {"N_nat_loose_client_talks", "", "translation lost, the client talks: taken up again", "-", kConntrack,
+     "nat 1; quiet; c beat 64 200; wait 500; forget; wait 2500"},
+    {"N_nat_loose_server_talks", "", "translation lost, the server talks", "path_state_lost", kConntrack,
+     "nat 1; quiet; forget; s beat 64 200; await s 4000; wait 300"},
+    {"N_nat_loose_both", "", "translation lost, both talk: taken up again", "-", kConntrack,
+     "nat 1; connect; c beat 64 200; s beat 64 200; wait 500; both beat 0 0; wait 200; forget; c beat 64 50; wait 100; "
+     "s beat 64 200; wait 2000"},
+    {"N_nat_strict_client_talks", "", "translation lost for good, the client talks", "path_state_lost", kConntrack,
+     "nat 0; quiet; forget; c beat 64 200; await c 4000; wait 300"},
+    {"N_nat_strict_server_talks", "", "translation lost for good, the server talks", "path_state_lost", kConntrack,
+     "nat 0; quiet; forget; s beat 64 200; await s 4000; wait 300"},
+    {"N_nat_strict_dropinvalid_client_talks", "", "the same, the unknown is dropped; the client talks",
+     "path_state_lost", kConntrack,
+     "nat 0; invalid DROP; quiet; c opt ut 3000; forget; c beat 64 200; await c 12000; wait 300", "path_timeout",
+     kDropsLikeAPath},
+    {"N_nat_strict_dropinvalid_server_talks", "", "the same, the unknown is dropped; the server talks",
+     "path_state_lost", kConntrack, "nat 0; invalid DROP; quiet; forget; s beat 64 200; await s 8000; wait 300"},
+    {"N_nat_strict_rstinvalid_client_talks", "", "the same, the unknown is reset; the client talks", "path_state_lost",
+     kConntrack, "nat 0; invalid REJECT --reject-with tcp-reset; quiet; forget; c beat 64 200; await c 4000; wait 300"},
+    {"N_nat_strict_rstinvalid_server_talks", "", "the same, the unknown is reset; the server talks", "path_state_lost",
+     kConntrack, "nat 0; invalid REJECT --reject-with tcp-reset; quiet; forget; s beat 64 200; await s 4000; wait 300"},
+};
+
+}  // namespace
+
+CaseTable PathCases() { return {kCases, kCases + sizeof kCases / sizeof *kCases}; }
+
+}  // namespace close_lab
