@@ -149,6 +149,10 @@ void ReadTotals(const RingView& ring, RingContents* out) {
       continue;
     }
     total.endpoint = endpoint;
+    total.entry = i;
+    const size_t side = out->life.rotation % 2;
+    total.settled = LoadLe<uint32_t>(ring.bytes + ring.layout.life + offsetof(LifePage, settled) +
+                                     (side * kMaxTotals + i) * sizeof(uint32_t));
     const auto same = std::find_if(out->totals.begin(), out->totals.end(), [&total](const RingTotal& other) {
       return other.cause == total.cause && other.endpoint == total.endpoint;
     });
@@ -157,6 +161,7 @@ void ReadTotals(const RingView& ring, RingContents* out) {
       continue;
     }
     same->count += total.count;
+    same->settled += total.settled;
     same->first_ms = std::min(same->first_ms, total.first_ms);
     same->last_ms = std::max(same->last_ms, total.last_ms);
   }

@@ -63,9 +63,12 @@ class Outbox {
   // Not OK and no kIo: the file was moved aside, out of List, and is lost.
   Status Load(const Entry& entry, BatchFile* out) const;
   Status Remove(const Entry& entry) const;
+  // Removes what an unfinished attempt left of one rotation.
+  Status RemoveRotation(const std::array<uint8_t, 16>& session_id, uint32_t rotation) const;
   // Adds one to the refused launches, in place: a torn write cannot damage the batch.
   Status CountRefusal(const Entry& entry, uint8_t refused_launches) const;
-  // Removes the oldest until what is left keeps the role's limits: 64 files and 4 MiB, for a server 1 GiB and 7 days.
+  // Removes the oldest until what is left keeps the role's limits: 64 files and 4 MiB, for a server 60,000 files,
+  // 1 GiB and 7 days.
   OutboxLosses EnforceQuota(int32_t role, int64_t now_unix_ms) const;
   void Clear() const;
 
