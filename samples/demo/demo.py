@@ -162,7 +162,7 @@ Kept for a look:
   the database             {collector.database}
   the page and the API     {collector.admin}/   {collector.admin}/v1/attribution?group_by=cause,side,server_error
   everything else          {experiment.directory}
-To end it: kill {collector.pid}; rm -r {experiment.directory}""")
+To end it: kill {collector.pid}; tail --pid={collector.pid} -f /dev/null; rm -r {experiment.directory}""")
 
 
 async def run_once(arguments, progress, keep):

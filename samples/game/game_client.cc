@@ -37,7 +37,7 @@ constexpr uint64_t kMoveIntervalMs = 200;
 constexpr uint64_t kDrainMs = 2000;
 constexpr int kConnectMs = 5000;
 constexpr uint32_t kFlushMs = 20000;
-// The scenario begins when this many pings were answered, after about a second.
+// The scenario begins when this many pings were answered, after about half a second.
 constexpr int kPongsBeforeAct = 2;
 
 uint64_t NowUs() {

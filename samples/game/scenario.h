@@ -6,7 +6,7 @@
 
 namespace game {
 
-// What the client does when the player has played for a second or so.
+// What the client does when the player has played for half a second.
 enum class Act {
   kPlayOn,  // until somebody else ends it
   kLogout,

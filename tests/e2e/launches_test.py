@@ -36,7 +36,8 @@ class Collector:
                 break
         if self.url is None:
             raise RuntimeError("the collector did not start")
-        threading.Thread(target=self.process.stdout.read, daemon=True).start()
+        self.drain = threading.Thread(target=self.process.stdout.read, daemon=True)
+        self.drain.start()
 
     def get(self, path):
         with urllib.request.urlopen(self.admin + path, timeout=10) as answer:
@@ -52,6 +53,8 @@ class Collector:
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(timeout=20)
+        self.drain.join()
+        self.process.stdout.close()
 
 
 class Portal(http.server.BaseHTTPRequestHandler):
@@ -82,8 +85,17 @@ class Launches(unittest.TestCase):
         self.state = os.path.join(self.directory, "state")
 
     def launch(self, ending, token="t", url=None):
-        return subprocess.Popen([CHILD, self.state, url or self.collector.url, token, ending],
-                                stdout=subprocess.PIPE, text=True)
+        child = subprocess.Popen([CHILD, self.state, url or self.collector.url, token, ending],
+                                 stdout=subprocess.PIPE, text=True)
+        self.addCleanup(self.end, child)  # a failed test leaves none behind
+        return child
+
+    @staticmethod
+    def end(child):
+        if child.poll() is None:
+            child.kill()
+            child.wait(timeout=10)
+        child.stdout.close()
 
     def run_to_end(self, ending, token="t"):
         child = self.launch(ending, token)
@@ -95,10 +107,12 @@ class Launches(unittest.TestCase):
         return dict(pair.split("=") for pair in out.split())
 
     def kill(self, child):
-        self.assertEqual(child.stdout.readline(), "ready\n")
+        self.await_ready(child)
         child.kill()
         child.wait(timeout=10)
-        child.stdout.close()
+
+    def await_ready(self, child):
+        self.assertEqual(child.stdout.readline(), "ready\n")
 
     def test_the_second_launch_reports_and_the_third_is_silent(self):
         self.assertEqual(self.run_to_end("crash"), -signal.SIGSEGV)
@@ -124,10 +138,12 @@ class Launches(unittest.TestCase):
 
     def test_a_living_instance_is_left_alone_and_counted_once_after_its_end(self):
         first, second = self.launch("wait", "first"), self.launch("wait", "second")
+        self.await_ready(second)
         self.kill(first)
         self.upload()
         self.assertEqual(self.collector.causes(), {"client_killed": 1})
-        self.kill(second)
+        second.kill()
+        second.wait(timeout=10)
         self.upload()
         self.upload()
         self.assertEqual(self.collector.causes(), {"client_killed": 2})
