@@ -35,7 +35,7 @@ void Run(const Options& options) {
   // A peer that is gone is an error of one write, never the end of the process.
   std::signal(SIGPIPE, SIG_IGN);
   Metrics metrics;
-  const std::unique_ptr<Store> store = OpenStore(options.store_url, UnixSeconds, &metrics);
+  const std::unique_ptr<Store> store = OpenStore(options.store_url, UnixSeconds, options.join_window_s, &metrics);
   Ingest ingest(options, store.get(), UnixSeconds, &metrics);
   AdminApi admin(store.get(), &metrics);
   HttpServer server(&metrics);

@@ -30,6 +30,7 @@ constexpr const char* kHtml = R"html(<!doctype html>
     <thead><tr><th>Server's error<th>Cause, both ends together<th class="n">Connections<th class="n">Share<th></tr></thead>
     <tbody id="errors"></tbody>
   </table>
+  <section id="findings" aria-label="Findings"></section>
   <p class="note">Shares speak of the connections above. Clients report at their next launch: players who never came
     back are known from the server's record alone, or not at all.</p>
 </main>
@@ -40,6 +41,8 @@ constexpr const char* kCss = R"css(:root { color-scheme: light dark; --line: #88
 body { font: 16px/1.5 system-ui, sans-serif; margin: 0; }
 main { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; }
+h2 { font-size: 1rem; margin-bottom: 0; }
+h2 ~ p { margin: 0; }
 label { margin-right: 1rem; }
 table { border-collapse: collapse; width: 100%; margin: 1.5rem 0; }
 caption { text-align: left; font-weight: 600; padding-bottom: .5rem; }
@@ -73,27 +76,49 @@ function fill(body, groups, first, second) {
   }));
 }
 
-async function ask(groupBy) {
-  const query = new URLSearchParams({group_by: groupBy});
+async function ask(path, parameters) {
+  const query = new URLSearchParams(parameters);
   if (byId('app').value) query.set('app_id', byId('app').value);
-  if (byId('outcome').value) query.set('outcome', byId('outcome').value);
   const since = Number(byId('since').value);
   if (since) query.set('from', String(Math.floor(Date.now() / 1000) - since));
-  const response = await fetch('/v1/attribution?' + query);
+  const response = await fetch(path + '?' + query);
   const answer = await response.json();
   if (!response.ok) throw new Error(answer.error);
   return answer;
 }
 
+function askGroups(groupBy) {
+  return ask('/v1/attribution', {group_by: groupBy, outcome: byId('outcome').value});
+}
+
+function element(name, text) {
+  const made = document.createElement(name);
+  made.textContent = text;
+  return made;
+}
+
+function showFindings(findings) {
+  byId('findings').replaceChildren(...findings.flatMap((finding) => {
+    const who = finding.who.map((one) => (one.endpoint || one.network || 'unnamed') + ' (' + one.count + ')');
+    return [element('h2', finding.title),
+            element('p', finding.count + ' connections, ' + percent(finding.share_of_drops) + ' of the drops: ' +
+                    who.join(', ')),
+            element('p', finding.advice)];
+  }));
+}
+
 async function show() {
   try {
-    const [causes, errors] = await Promise.all([ask('cause,side'), ask('server_error,cause')]);
+    const [causes, errors, found] = await Promise.all(
+        [askGroups('cause,side'), askGroups('server_error,cause'), ask('/v1/findings', {})]);
     const coverage = causes.connections ? causes.reported / causes.connections : 0;
     byId('coverage').textContent = causes.connections + ' connections, ' + causes.reported +
-        ' of them reported by the client (coverage ' + percent(coverage) + '); ' +
+        ' of them reported by the client (coverage ' + percent(coverage) + '), ' + causes.pending +
+        ' still wait for their other end; ' +
         causes.unjoined_server_records + ' server records without a token are not counted.';
     fill(byId('causes'), causes.groups, 'cause', 'side');
     fill(byId('errors'), errors.groups, 'server_error', 'cause');
+    showFindings(found.findings);
   } catch (error) {
     byId('coverage').textContent = 'Cannot show the attribution: ' + error.message;
   }

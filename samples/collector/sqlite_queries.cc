@@ -2,7 +2,6 @@
 
 #include <cstdlib>
 
-#include "samples/collector/sqlite_ends.h"
 #include "samples/collector/sqlite_schema.h"
 
 namespace whydrop::collector {
@@ -63,29 +62,20 @@ std::string OutcomeFilter(const AttributionQuery& query) {
   return query.outcome ? "c.outcome = " + std::to_string(static_cast<int32_t>(*query.outcome)) : "1";
 }
 
-// A read transaction: totals and groups speak of the same moment while the writer goes on.
-class Snapshot {
- public:
-  explicit Snapshot(const Database& db) : db_(db) { Statement(db_, "BEGIN").Execute(); }
-  ~Snapshot() { sqlite3_exec(db_.get(), "ROLLBACK", nullptr, nullptr, nullptr); }
-  Snapshot(const Snapshot&) = delete;
-  Snapshot& operator=(const Snapshot&) = delete;
-
- private:
-  const Database& db_;
-};
-
-void ReadTotals(const Database& db, const AttributionQuery& query, Attribution* out) {
+void ReadTotals(const Database& db, const AttributionQuery& query, int64_t now_s, Attribution* out) {
   const std::string selected = OutcomeFilter(query);
   Statement totals(db, "SELECT sum(CASE WHEN c.kind < 2 AND " + selected +
                            " THEN c.count END), sum(CASE WHEN c.kind = 0 AND " + selected +
-                           " THEN c.count END), sum(CASE WHEN c.kind = 2 THEN c.count END) FROM connections c" +
-                           Filters(query));
+                           " THEN c.count END), sum(CASE WHEN c.kind = 2 THEN c.count END), sum(CASE WHEN c.kind < 2 "
+                           "AND c.decided_s > ? AND " +
+                           selected + " THEN c.count END) FROM connections c" + Filters(query));
+  totals.Int(now_s);
   BindFilters(query, &totals);
   totals.Step();
   out->connections = static_cast<uint64_t>(totals.IntAt(0));
   out->reported = static_cast<uint64_t>(totals.IntAt(1));
   out->unjoined_server_records = static_cast<uint64_t>(totals.IntAt(2));
+  out->pending = static_cast<uint64_t>(totals.IntAt(3));
 }
 
 SessionView ReadSession(const Statement& row) {
@@ -104,15 +94,16 @@ SessionView ReadSession(const Statement& row) {
   view.info.uptime_ms = static_cast<uint64_t>(row.IntAt(11));
   view.ended_unix_ms = row.IntAt(12) * 1000;
   view.info.connections_opened = static_cast<uint64_t>(row.IntAt(13));
+  view.info.losses = static_cast<uint64_t>(row.IntAt(14));
   return view;
 }
 
 }  // namespace
 
-Attribution ReadAttribution(const Database& db, const AttributionQuery& query) {
-  const Snapshot snapshot(db);
+Attribution ReadAttribution(const Database& db, const AttributionQuery& query, int64_t now_s) {
+  const ReadTransaction snapshot(db);
   Attribution out;
-  ReadTotals(db, query, &out);
+  ReadTotals(db, query, now_s, &out);
   std::string columns, joins, by;
   for (size_t i = 0; i < query.group_by.size(); ++i) {
     columns += Column(query.group_by[i], i) + ", ";
@@ -141,22 +132,20 @@ Attribution ReadAttribution(const Database& db, const AttributionQuery& query) {
 }
 
 std::vector<ConnectionView> ReadConnections(const Database& db, const std::string& app_id,
-                                            const std::string& token_hash) {
+                                            const std::string& token_hash, const JoinTime& time) {
   const std::vector<StoredEnd> ends = EndReader(db).ByToken(app_id, token_hash);
   const StoredEnd* server = BestServer(ends);
   std::optional<EndView> server_view;
-  std::optional<EndRecord> server_record;
-  if (server != nullptr) {
-    server_view = server->view;
-    server_record = server->view.record;
-  }
+  if (server != nullptr) server_view = server->view;
   std::vector<ConnectionView> views;
   for (const StoredEnd& end : ends) {
     if (end.role != Role::kClient) continue;
-    views.push_back({Join(end.view.record, server_record, end.recovered), end.view, server_view, false});
+    Judgement judgement = JudgeEnds(&end, server, time);
+    views.push_back({std::move(judgement.joined), end.view, server_view, false, judgement.decided_s != 0});
   }
   if (views.empty() && server != nullptr) {
-    views.push_back({Join(std::nullopt, server_record, false), std::nullopt, server_view, false});
+    Judgement judgement = JudgeEnds(nullptr, server, time);
+    views.push_back({std::move(judgement.joined), std::nullopt, server_view, false, judgement.decided_s != 0});
   }
   for (ConnectionView& view : views) view.duplicate_token = views.size() > 1;
   return views;
@@ -166,7 +155,7 @@ std::vector<SessionView> ReadSessions(const Database& db, std::optional<int32_t>
                                       uint32_t limit) {
   std::string sql =
       "SELECT session_id, app_id, app_version, role, platform, end, end_confidence, code, module, offset, report_id, "
-      "uptime_ms, ended_s, connections_opened FROM sessions WHERE 1";
+      "uptime_ms, ended_s, connections_opened, losses FROM sessions WHERE 1";
   if (end) sql += " AND end = ?";
   if (!app_id.empty()) sql += " AND app_id = ?";
   Statement rows(db, sql + " ORDER BY ended_s DESC, id DESC LIMIT ?");
