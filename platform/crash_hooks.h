@@ -31,7 +31,8 @@ struct CrashFacts {
 struct CrashSink {
   // The fault is about to be handed to the previous handler. False: the hooks are to stay inert (a forked child).
   bool (*on_crash)(const CrashFacts& facts) = nullptr;
-  // The previous handler returned: it dealt with the fault (a managed runtime, a guard page).
+  // The previous handler returned and the signal is still its and ours: it dealt with the fault (a managed runtime, a
+  // guard page).
   void (*on_returned)(uint64_t thread_id) = nullptr;
 };
 
@@ -49,6 +50,10 @@ void RefreshModules();
 
 // An alternate signal stack for the calling thread if it has none; released when the thread ends.
 void AttachThreadForCrashes();
+
+// Whether the calling thread runs on its alternate signal stack: addresses there say nothing about how deep it is.
+// Always false where the system has none. Signal-safe.
+bool OnSignalStack();
 
 }  // namespace whydrop::platform
 

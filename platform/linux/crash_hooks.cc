@@ -69,6 +69,58 @@ class NoteGuard {
 };
 std::atomic<uint64_t> NoteGuard::places_[16] = {};
 
+// Notices handlers that call each other in a circle: one that was there before us and put itself over us again later.
+// The same signal then comes back to the same thread from deeper in its stack. A handler that jumped out leaves its
+// entry behind, so coming back a few times must be allowed.
+class ChainGuard {
+ public:
+  ChainGuard(uint64_t thread_id, const siginfo_t* info, const void* frame) {
+    place_ = PlaceOf(thread_id);
+    if (place_ == nullptr) return;
+    before_ = *place_;
+    const bool deeper = before_.info == info && reinterpret_cast<uintptr_t>(frame) < before_.frame;
+    place_->info = info;
+    place_->frame = reinterpret_cast<uintptr_t>(frame);
+    place_->depth = deeper ? before_.depth + 1 : 0;
+  }
+  ~ChainGuard() {
+    if (place_ == nullptr) return;
+    *place_ = before_;
+    if (before_.info == nullptr) owners_[place_ - places_].store(0);
+  }
+  ChainGuard(const ChainGuard&) = delete;
+  ChainGuard& operator=(const ChainGuard&) = delete;
+  bool in_circle() const { return place_ != nullptr && place_->depth >= kMaxDepth; }
+
+ private:
+  static constexpr int kMaxDepth = 4;
+  static constexpr size_t kPlaces = 16;
+  struct Place {
+    const siginfo_t* info = nullptr;
+    uintptr_t frame = 0;
+    int depth = 0;
+  };
+
+  // The thread's own, else a free one. With all taken there is no guard, which only a circle would miss.
+  static Place* PlaceOf(uint64_t thread_id) {
+    for (size_t i = 0; i < kPlaces; ++i) {
+      if (owners_[i].load() == thread_id) return &places_[i];
+    }
+    for (size_t i = 0; i < kPlaces; ++i) {
+      uint64_t free = 0;
+      if (owners_[i].compare_exchange_strong(free, thread_id)) return &places_[i];
+    }
+    return nullptr;
+  }
+
+  static std::atomic<uint64_t> owners_[kPlaces];
+  static Place places_[kPlaces];  // each touched by its owner only
+  Place* place_ = nullptr;
+  Place before_;
+};
+std::atomic<uint64_t> ChainGuard::owners_[kPlaces] = {};
+ChainGuard::Place ChainGuard::places_[kPlaces] = {};
+
 Hook* HookOf(int signal) {
   for (size_t i = 0; i < std::size(kSignals); ++i) {
     if (kSignals[i] == signal) return &hooks[i];
@@ -153,6 +205,27 @@ void CallPrevious(const struct sigaction& previous, int signal, siginfo_t* info,
 // abort() ends the process whatever its handlers return.
 bool IsOwnAbort(const siginfo_t& info) { return info.si_signo == SIGABRT && info.si_code == SI_TKILL; }
 
+bool IsDefault(const struct sigaction& action) {
+  return (action.sa_flags & SA_SIGINFO) == 0 && action.sa_handler == SIG_DFL;
+}
+
+bool SameHandler(const struct sigaction& a, const struct sigaction& b) {
+  const bool has_info = (a.sa_flags & SA_SIGINFO) != 0;
+  if (has_info != ((b.sa_flags & SA_SIGINFO) != 0)) return false;
+  return has_info ? a.sa_sigaction == b.sa_sigaction : a.sa_handler == b.sa_handler;
+}
+
+// Calls it and returns whether the thread goes on as if nothing had happened. A handler that gave the signal to
+// somebody else, mostly back to the system, only lets the same fault come again and end the process without asking us.
+bool DealtWithByPrevious(const struct sigaction& previous, int signal, siginfo_t* info, ucontext_t* context) {
+  struct sigaction before = {};
+  struct sigaction after = {};
+  const bool known = sigaction(signal, nullptr, &before) == 0;
+  CallPrevious(previous, signal, info, context);
+  if (IsOwnAbort(*info)) return false;
+  return known && sigaction(signal, nullptr, &after) == 0 && SameHandler(before, after) && !IsDefault(after);
+}
+
 void HandleSignal(int signal, siginfo_t* info, void* raw_context) {
   const ErrnoKeeper keep_errno;
   const bool fault = info->si_code > 0;
@@ -167,13 +240,14 @@ void HandleSignal(int signal, siginfo_t* info, void* raw_context) {
   // An ignored signal is ignored only when it was sent: the system ends the process at a fault all the same.
   if (!spent && previous.sa_handler == SIG_IGN && !fault) return;
   const bool noted = ours && Note(*info, *context);
-  if (!real) {
+  const ChainGuard chain(CurrentThreadId(), info, __builtin_frame_address(0));
+  if (!real || chain.in_circle()) {
     LeaveToSystem(signal, info);
     return;
   }
   if (ours && (previous.sa_flags & static_cast<int>(SA_RESETHAND)) != 0) hook->spent.store(true);
-  CallPrevious(previous, signal, info, context);
-  if (noted && !IsOwnAbort(*info)) crash_sink.on_returned(CurrentThreadId());
+  const bool dealt_with = DealtWithByPrevious(previous, signal, info, context);
+  if (noted && dealt_with) crash_sink.on_returned(CurrentThreadId());
 }
 
 void HandleTerminate() {
@@ -215,7 +289,8 @@ Status InstallHook(int signal, Hook* hook) {
 
 Status InstallCrashHooks(const CrashSink& sink) {
   if (sink.on_crash == nullptr || sink.on_returned == nullptr) return {StatusKind::kInvalid, 0};
-  if (active.load()) return {StatusKind::kInvalid, 0};
+  // A forked child inherits them as those of its parent.
+  if (active.load() && owner_pid.load() == RawPid()) return {StatusKind::kInvalid, 0};
   RefreshModules();
   crash_sink = sink;
   owner_pid.store(RawPid());

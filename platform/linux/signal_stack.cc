@@ -44,6 +44,12 @@ void MakeKey() { stack_key_made = pthread_key_create(&stack_key, ReleaseStack) =
 
 }  // namespace
 
+bool OnSignalStack() {
+  const ErrnoKeeper keep_errno;
+  stack_t now = {};
+  return sigaltstack(nullptr, &now) == 0 && (now.ss_flags & SS_ONSTACK) != 0;
+}
+
 void AttachThreadForCrashes() {
   const ErrnoKeeper keep_errno;
   pthread_once(&stack_key_once, MakeKey);

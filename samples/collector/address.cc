@@ -64,6 +64,16 @@ bool Cidr::Contains(const std::string& address) const {
   return rest == 0 || ((bytes[whole] ^ bytes_[whole]) >> (8 - rest)) == 0;
 }
 
+std::string SenderGroup(const std::string& address) {
+  std::array<uint8_t, 16> bytes;
+  bool is_v4 = false;
+  if (!ToBytes(address, &bytes, &is_v4)) return address;
+  const ip::address_v6 v6(bytes);
+  if (v6.is_v4_mapped()) return ip::make_address_v4(ip::v4_mapped, v6).to_string();
+  std::fill(bytes.begin() + 8, bytes.end(), uint8_t{0});
+  return ip::address_v6(bytes).to_string();
+}
+
 std::string SenderAddress(const std::string& peer, const std::string& forwarded_for, const std::vector<Cidr>& trusted) {
   const auto is_trusted = [&trusted](const std::string& address) {
     return std::any_of(trusted.begin(), trusted.end(), [&](const Cidr& cidr) { return cidr.Contains(address); });

@@ -30,6 +30,9 @@ class Cidr {
   unsigned bits_ = 128;
 };
 
+// The address itself for IPv4; the /64 for IPv6, since whoever has one address of it has them all.
+std::string SenderGroup(const std::string& address);
+
 // Who sent a request: the peer, or, if that is a trusted proxy, the last address of X-Forwarded-For that is none.
 std::string SenderAddress(const std::string& peer, const std::string& forwarded_for, const std::vector<Cidr>& trusted);
 

@@ -83,7 +83,8 @@ int64_t ParseAge(const std::string& text) {
 
 Ingest::Ingest(const Options& options, Store* store, ClockFn now, Metrics* metrics)
     : options_(options),
-      loopback_(IsLoopback(options.listen.host)),
+      // Behind a proxy on this machine every stranger comes from loopback.
+      trusts_servers_(IsLoopback(options.listen.host) && options.trusted_proxies.empty()),
       store_(store),
       now_(std::move(now)),
       metrics_(metrics),
@@ -103,9 +104,8 @@ void Ingest::Handle(HttpRequest request, const RespondFn& respond) {
     return respond(std::move(response));
   }
   const std::string sender = SenderAddress(request.peer, request.forwarded_for, options_.trusted_proxies);
-  const uint64_t now_ms = SteadyMs();
   // Keys are checked after the body is read, so an unchecked one must not be a way around the limit of its address.
-  if (!rate_limit_.Take(sender, now_ms)) {
+  if (!rate_limit_.Take(SenderGroup(sender), SteadyMs())) {
     metrics_->Add(Counter::kRateLimited);
     LogWarning("rate_limit", "a sender is over its limit");
     return respond(TryLater(429, "too many requests"));
@@ -173,7 +173,7 @@ bool Ingest::Authorize(const SessionInfo& session, const std::string& key, HttpR
         401, std::string("X-Whydrop-Key is not the ") + (server ? "server key" : "key") + " of this app_id");
     return false;
   }
-  if (server && !loopback_) {
+  if (server && !trusts_servers_) {
     *refusal = ErrorResponse(403, "batches of servers need a --server-key for this app_id on this address");
     return false;
   }

@@ -26,7 +26,7 @@ class Ingest {
   void Refuse(Counter counter, unsigned status, const std::string& message, const RespondFn& respond);
 
   const Options options_;
-  const bool loopback_;
+  const bool trusts_servers_;  // takes batches of servers without a key
   Store* const store_;
   const ClockFn now_;
   Metrics* const metrics_;

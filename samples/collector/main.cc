@@ -35,27 +35,31 @@ void Run(const Options& options) {
   // A peer that is gone is an error of one write, never the end of the process.
   std::signal(SIGPIPE, SIG_IGN);
   Metrics metrics;
-  const std::unique_ptr<Store> store = OpenStore(options.store_url, UnixSeconds, options.join_window_s, &metrics);
+  const std::unique_ptr<Store> store = OpenStore(options.store_url, UnixSeconds, &metrics, options.join_window_s);
   Ingest ingest(options, store.get(), UnixSeconds, &metrics);
   AdminApi admin(store.get(), &metrics);
+  // Two servers, so that neither a flood of uploads nor a long question takes the other's threads and connections.
   HttpServer server(&metrics);
+  HttpServer admin_server(&metrics);
   const bool tls = !options.tls_cert.empty();
   const bool admin_tls = tls && !IsLoopback(options.admin_listen.host);
   if (tls) server.LoadCertificate(options.tls_cert, options.tls_key);
+  if (admin_tls) admin_server.LoadCertificate(options.tls_cert, options.tls_key);
   const uint16_t port = server.Listen({options.listen, tls, [&ingest](HttpRequest request, const RespondFn& respond) {
                                          ingest.Handle(std::move(request), respond);
                                        }});
-  const uint16_t admin_port =
-      server.Listen({options.admin_listen, admin_tls, [&admin](const HttpRequest& request, const RespondFn& respond) {
-                       respond(admin.Answer(request));
-                     }});
+  const uint16_t admin_port = admin_server.Listen(
+      {options.admin_listen, admin_tls,
+       [&admin](const HttpRequest& request, const RespondFn& respond) { respond(admin.Answer(request)); }});
   server.Start(kThreads);
+  admin_server.Start(kThreads);
   std::printf("listening ingest=%s admin=%s store=%s\n", Url(tls, options.listen, port).c_str(),
               Url(admin_tls, options.admin_listen, admin_port).c_str(), options.store_url.c_str());
   std::fflush(stdout);
   LogInfo("start", "ready");
   server.WaitForSignal();
   server.Stop();
+  admin_server.Stop();
   store->Stop();
   LogInfo("stop", "everything acknowledged is stored");
 }

@@ -115,10 +115,11 @@ const char* HelpText() {
          "  --disable APP_ID             tell this app's senders to stop; may be repeated\n"
          "  --join-window SECONDS        how long a connection that one end reported is pending: waits for the\n"
          "                               other end (900)\n"
-         "  --rate-limit N               requests a second for each key and address (1000; 0: none)\n"
+         "  --rate-limit N               requests a second for each address, for IPv6 each /64 (1000; 0: none)\n"
          "  --help, --version\n"
          "\n"
-         "Without --key any app id is taken. Batches of servers need a --server-key unless --listen is loopback.\n"
+         "Without --key any app id is taken. Batches of servers need a --server-key, unless --listen is loopback\n"
+         "and there is no --trusted-proxy.\n"
          "The admin address has no password: keep it on loopback or behind a proxy that asks for one.\n";
 }
 

@@ -22,6 +22,8 @@ bool RateLimit::Take(const std::string& sender, uint64_t now_ms) {
   const size_t id = std::hash<std::string>()(std::to_string(salt_) + sender);
   const auto [found, added] = buckets_.try_emplace(id, Bucket{full_milli, now_ms});
   Bucket& bucket = found->second;
+  // Threads read the clock before they wait for the lock, so a request may bring an earlier time than the last one did.
+  now_ms = std::max(now_ms, bucket.filled_ms);
   // One a second is a thousandth a millisecond, so milli-tokens grow by per_second_ each millisecond.
   bucket.tokens_milli = std::min(full_milli, bucket.tokens_milli + (now_ms - bucket.filled_ms) * per_second_);
   bucket.filled_ms = now_ms;

@@ -16,7 +16,6 @@ class RateLimit {
  public:
   explicit RateLimit(uint32_t per_second);  // 0: none
 
-  // `now_ms` must not go back.
   bool Take(const std::string& sender, uint64_t now_ms);
 
  private:

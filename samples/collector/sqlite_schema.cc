@@ -70,18 +70,27 @@ int StoredVersion(const Database& db) {
   return statement.Step() ? static_cast<int>(statement.IntAt(0)) : 0;
 }
 
+bool HasTables(const Database& db) {
+  Statement statement(db, "SELECT 1 FROM sqlite_master LIMIT 1");
+  return statement.Step();
+}
+
 }  // namespace
 
 void PrepareSchema(Database* db) {
-  db->Run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
   db->Run("BEGIN IMMEDIATE");
   const int version = StoredVersion(*db);
   if (version > kVersion) {
-    throw StoreError("the store is of version " + std::to_string(version) + ", this collector knows up to " +
+    throw StoreError("it is of version " + std::to_string(version) + ", this collector knows up to " +
                      std::to_string(kVersion));
+  }
+  if (version < 0 || (version == 0 && HasTables(*db))) {
+    throw StoreError("it is a SQLite file, but no whydrop store (version " + std::to_string(version) + ")");
   }
   for (int step = version; step < kVersion; ++step) db->Run(kMigrations[step]);
   db->Run(("PRAGMA user_version = " + std::to_string(kVersion) + "; COMMIT").c_str());
+  // Kept in the file, so it is changed only in one that is ours.
+  db->Run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
 }
 
 }  // namespace whydrop::collector

@@ -9,6 +9,8 @@ namespace {
 // Batches that arrive during one commit share the next: what a commit costs, a wait for the disk, is paid once.
 constexpr size_t kMaxBatchesPerCommit = 500;
 constexpr size_t kMaxWaiting = 4096;
+// A record takes about 1 KiB while it waits. Without this bound a queue of the largest batches would take 10 GiB.
+constexpr size_t kMaxWaitingRecords = 128 * 1024;
 constexpr int64_t kPurgeEveryS = 86400;
 constexpr std::chrono::seconds kReviewEvery{1};
 
@@ -16,10 +18,14 @@ constexpr std::chrono::seconds kReviewEvery{1};
 
 SqliteStore::SqliteStore(const std::string& path, ClockFn now, uint32_t join_window_s, Metrics* metrics)
     : now_(std::move(now)), join_window_s_(join_window_s), metrics_(metrics), write_db_(path) {
-  PrepareSchema(&write_db_);
-  writer_ = std::make_unique<BatchWriter>(&write_db_, join_window_s, now_(), metrics);
-  read_db_ = std::make_unique<Database>(path);
-  read_db_->Run("PRAGMA query_only = ON");
+  try {
+    PrepareSchema(&write_db_);
+    writer_ = std::make_unique<BatchWriter>(&write_db_, join_window_s, now_(), metrics);
+    read_db_ = std::make_unique<Database>(path);
+    read_db_->Run("PRAGMA query_only = ON");
+  } catch (const StoreError& error) {
+    throw StoreError("cannot use the store '" + path + "': " + error.what());
+  }
   thread_ = std::thread([this] { WriteLoop(); });
 }
 
@@ -27,8 +33,10 @@ SqliteStore::~SqliteStore() { Stop(); }
 
 bool SqliteStore::Submit(Batch batch, Done done) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (stopping_ || waiting_.size() >= kMaxWaiting) return false;
-  waiting_.push_back({std::move(batch), std::move(done), StoreVerdict::kUnavailable});
+  if (stopping_ || waiting_.size() >= kMaxWaiting || waiting_records_ >= kMaxWaitingRecords) return false;
+  const size_t records = batch.connections.size() + batch.close_totals.size();
+  waiting_records_ += records;
+  waiting_.push_back({std::move(batch), std::move(done), records, StoreVerdict::kUnavailable});
   wake_.notify_one();
   return true;
 }
@@ -43,10 +51,13 @@ void SqliteStore::Stop() {
 }
 
 void SqliteStore::WriteLoop() {
+  size_t written = 0;
   for (;;) {
     std::vector<Pending> group;
     {
       std::unique_lock<std::mutex> lock(mutex_);
+      waiting_records_ -= written;
+      written = 0;
       wake_.wait_for(lock, kReviewEvery, [this] { return stopping_ || !waiting_.empty(); });
       if (stopping_ && waiting_.empty()) return;
       const size_t count = std::min(waiting_.size(), kMaxBatchesPerCommit);
@@ -56,7 +67,11 @@ void SqliteStore::WriteLoop() {
       }
     }
     if (!group.empty()) Commit(&group);
-    for (Pending& pending : group) pending.done(pending.verdict);
+    for (Pending& pending : group) {
+      written += pending.records;
+      pending.done(pending.verdict);
+    }
+    PurgeDaily();
     Review();
   }
 }
@@ -65,10 +80,6 @@ void SqliteStore::Commit(std::vector<Pending>* group) {
   try {
     write_db_.Run("BEGIN IMMEDIATE");
     for (Pending& pending : *group) ApplyOne(&pending);
-    if (now_() - purged_s_ >= kPurgeEveryS) {
-      writer_->Purge(now_());
-      purged_s_ = now_();
-    }
     write_db_.Run("COMMIT");
     metrics_->Add(Counter::kCommits);
   } catch (const StoreError& error) {
@@ -83,6 +94,19 @@ void SqliteStore::Review() {
     if (!writer_->NeedsReview(now_())) return;
     write_db_.Run("BEGIN IMMEDIATE");
     writer_->Review(now_());
+    write_db_.Run("COMMIT");
+  } catch (const StoreError& error) {
+    Abandon(error);
+  }
+}
+
+// In a transaction of its own: a deletion that fails must not take batches with it.
+void SqliteStore::PurgeDaily() {
+  if (now_() - purged_s_ < kPurgeEveryS) return;
+  purged_s_ = now_();
+  try {
+    write_db_.Run("BEGIN IMMEDIATE");
+    writer_->Purge(now_());
     write_db_.Run("COMMIT");
   } catch (const StoreError& error) {
     Abandon(error);
@@ -137,7 +161,7 @@ std::vector<SessionView> SqliteStore::FindSessions(std::optional<int32_t> end, c
   return ReadSessions(*read_db_, end, app_id, limit);
 }
 
-std::unique_ptr<Store> OpenStore(const std::string& url, ClockFn now, uint32_t join_window_s, Metrics* metrics) {
+std::unique_ptr<Store> OpenStore(const std::string& url, ClockFn now, Metrics* metrics, uint32_t join_window_s) {
   const std::string scheme = "sqlite:";
   if (url.compare(0, scheme.size(), scheme) != 0 || url.size() == scheme.size()) {
     throw StoreError("no engine takes the store URL '" + url + "'; the form is sqlite:PATH");

@@ -37,6 +37,7 @@ class SqliteStore : public Store {
   struct Pending {
     Batch batch;
     Done done;
+    size_t records;
     StoreVerdict verdict;
   };
 
@@ -44,6 +45,7 @@ class SqliteStore : public Store {
   void Commit(std::vector<Pending>* group);
   void Review();
   void ApplyOne(Pending* pending);
+  void PurgeDaily();
   void Abandon(const StoreError& error);
 
   const ClockFn now_;
@@ -57,6 +59,7 @@ class SqliteStore : public Store {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Pending> waiting_;  // guarded by mutex_
+  size_t waiting_records_ = 0;   // guarded by mutex_; with those being written
   bool stopping_ = false;        // guarded by mutex_
   std::thread thread_;
 };

@@ -10,7 +10,8 @@ constexpr int64_t kKeptS = 400 * 86400;
 constexpr size_t kMaxApps = 1000;
 constexpr size_t kMaxLabels = 1000;  // values of one dimension of one app
 constexpr size_t kMaxTagKeys = 64;
-constexpr int64_t kMaxTokenShared = 64;  // records; judging a token costs as much as it has records
+constexpr size_t kMaxKnownLabels = 100000;  // remembered beside the table; beyond it they are looked up again
+constexpr int64_t kMaxTokenShared = 64;     // records; judging a token costs as much as it has records
 constexpr uint64_t kMaxClientConnections = 100000;
 constexpr int64_t kReviewedAtOnce = 5000;  // connections; ingest goes on in between
 constexpr int64_t kMissedAtOnce = 4;       // servers, each with all that were open on it
@@ -35,6 +36,7 @@ BatchWriter::BatchWriter(Database* db, uint32_t join_window_s, int64_t started_s
       ends_(*db),
       find_batch_(*db, "SELECT sha256 FROM batches WHERE app_id = ? AND session_id = ? AND rotation = ? AND part = ?"),
       add_batch_(*db, "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?)"),
+      other_role_(*db, "SELECT 1 FROM sessions WHERE app_id = ? AND session_id = ? AND role <> ?"),
       find_label_(*db, "SELECT 1 FROM labels WHERE app_id = ? AND dimension = ? AND value = ?"),
       count_labels_(*db, "SELECT count(*) FROM labels WHERE app_id = ? AND dimension = ?"),
       add_label_(*db, "INSERT INTO labels VALUES (?, ?, ?)"),
@@ -97,6 +99,11 @@ StoreVerdict BatchWriter::Apply(Batch* batch) {
     if (find_batch_.Step()) {
       return find_batch_.TextAt(0) == View(batch->sha256) ? StoreVerdict::kDuplicate : StoreVerdict::kConflict;
     }
+  }
+  {
+    const ScopedReset reset(&other_role_);
+    other_role_.Text(app_id).Blob(View(batch->key.session_id)).Int(static_cast<int32_t>(batch->session.role));
+    if (other_role_.Step()) return StoreVerdict::kConflict;
   }
   std::string app = app_id;
   if (!Admit("", "app", &app, kMaxApps)) return StoreVerdict::kConflict;
@@ -199,6 +206,7 @@ bool BatchWriter::Admit(const std::string& app_id, const std::string& dimension,
     }
     add_label_.Text(app_id).Text(dimension).Text(*value).Execute();
   }
+  if (known_labels_.size() >= kMaxKnownLabels) known_labels_.clear();
   known_labels_.insert(std::move(name));
   return true;
 }
@@ -237,6 +245,9 @@ BatchWriter::SessionRow BatchWriter::PutSession(const Batch& batch, Touched* tou
     row.id = db_->LastId();
   }
   if (static_cast<int64_t>(batch.key.rotation) < rotation) return row;  // a late part of an earlier rotation
+  // A client's session ends once. Were its end to change with every batch, each could have all open records judged
+  // anew.
+  if (info.role == Role::kClient && end != 0) return row;
 
   update_session_.Int(batch.key.rotation).Text(info.app_version).Int(info.platform).Text(info.sdk_version);
   update_session_.Int(info.end).Int(info.end_confidence).Int(info.crash_code).Text(info.crash_module);
@@ -414,9 +425,14 @@ void BatchWriter::PutConnection(const StoredEnd& from, RowKind kind, const Judge
 
 void BatchWriter::Purge(int64_t now_s) {
   const std::string before = std::to_string(now_s - kKeptS);
-  db_->Run(("DELETE FROM connections WHERE at_s < " + before + ";DELETE FROM records WHERE at_s < " + before +
-            ";DELETE FROM session_tags WHERE session IN (SELECT id FROM sessions WHERE ended_s < " + before +
-            ");DELETE FROM sessions WHERE ended_s < " + before + ";DELETE FROM batches WHERE received_s < " + before)
+  db_->Run(("DELETE FROM connections WHERE at_s < " + before + ";DELETE FROM records WHERE at_s < " + before).c_str());
+  // Times are the sender's to choose, so a session may be old and its records not: it stays with them. And the newest
+  // one always stays, because SQLite would give its id, and whatever still points to it, to the next session.
+  const std::string gone = "(SELECT s.id FROM sessions s WHERE s.ended_s < " + before +
+                           " AND s.id < (SELECT max(id) FROM sessions)"
+                           " AND NOT EXISTS (SELECT 1 FROM records r WHERE r.session = s.id))";
+  db_->Run(("DELETE FROM session_tags WHERE session IN " + gone + ";DELETE FROM sessions WHERE id IN " + gone +
+            ";DELETE FROM batches WHERE received_s < " + before)
                .c_str());
 }
 

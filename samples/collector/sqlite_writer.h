@@ -70,7 +70,7 @@ class BatchWriter {
   Database* db_;
   Metrics* metrics_;
   EndReader ends_;
-  Statement find_batch_, add_batch_, find_label_, count_labels_, add_label_, find_session_, add_session_,
+  Statement find_batch_, add_batch_, other_role_, find_label_, count_labels_, add_label_, find_session_, add_session_,
       update_session_, contribute_, drop_tags_, add_tag_, silent_servers_, set_replaced_, open_records_, find_record_,
       count_token_, add_record_, update_record_, previous_record_, drop_connection_, add_connection_, due_, missed_,
       silence_;

@@ -31,7 +31,7 @@ using ClockFn = std::function<int64_t()>;  // seconds since 1970-01-01 UTC
 enum class StoreVerdict {
   kAccepted,
   kDuplicate,
-  kConflict,     // the id is known with other bytes, or there are too many apps already
+  kConflict,     // the id is known with other bytes or in another role, or there are too many apps already
   kUnavailable,  // nothing of it was kept: the sender must try again
 };
 
@@ -71,6 +71,8 @@ struct ConnectionView {
   bool duplicate_token = false;  // another client record carries the same token
   bool pending = false;          // the other end may still report
 };
+
+inline constexpr uint32_t kJoinWindowS = 900;
 
 struct FindingsQuery {
   std::string app_id;           // "": all
@@ -121,7 +123,8 @@ class Store {
 
 // "sqlite:<path>". A connection that one end reported waits `join_window_s` for the other. Throws StoreError for a URL
 // that no engine takes and a store that cannot be opened.
-std::unique_ptr<Store> OpenStore(const std::string& url, ClockFn now, uint32_t join_window_s, Metrics* metrics);
+std::unique_ptr<Store> OpenStore(const std::string& url, ClockFn now, Metrics* metrics,
+                                 uint32_t join_window_s = kJoinWindowS);
 
 }  // namespace whydrop::collector
 

@@ -235,7 +235,7 @@ void WHYDROP_CALL whydrop_mark_crash(uint32_t code, const char* report_id) {
   facts.kind = whydrop::platform::CrashKind::kMarked;
   facts.code = code;
   facts.thread_id = whydrop::platform::CurrentThreadId();
-  facts.stack_pointer = reinterpret_cast<uintptr_t>(&facts);
+  facts.stack_pointer = UINT64_MAX;  // the game's word: no later call of its handler takes it back
   size_t size = report_id == nullptr ? 0 : BoundedLength(report_id, whydrop::kMaxReportIdBytes);
   if (size > whydrop::kMaxReportIdBytes || !whydrop::IsPrintableAscii(report_id, size)) {
     session->writer().CountLoss(Loss::kLabelsInvalid);

@@ -30,8 +30,14 @@ void MarkCrash(LifePage* life, const platform::CrashFacts& facts, uint64_t now_m
   CrashMarker* crash = &life->crash;
   if (!Enter(crash)) return;
   const auto relaxed = std::memory_order_relaxed;
+  const size_t id_size = report_id == nullptr                 ? 0
+                         : report_id_size < kMaxReportIdBytes ? report_id_size
+                                                              : kMaxReportIdBytes;
   // A fault whose handler returned was dealt with, so it does not hide a later one.
-  if (!IsCrashed(*crash)) {
+  if (IsCrashed(*crash)) {
+    // The game's own handler comes after ours and knows where its report lies.
+    if (crash->report_id[0] == '\0') CopyBounded(crash->report_id, sizeof crash->report_id, report_id, id_size);
+  } else {
     crash->state.store(static_cast<uint32_t>(MarkerState::kNone), relaxed);
     const bool exiting = life->clean_mark.load(relaxed) != 0 || life->exit_reason.load(relaxed) != 0;
     crash->kind.store(static_cast<uint32_t>(facts.kind), relaxed);
@@ -45,10 +51,7 @@ void MarkCrash(LifePage* life, const platform::CrashFacts& facts, uint64_t now_m
     crash->at_ms.store(now_ms, relaxed);
     crash->alive_ms.store(0, relaxed);
     CopyBounded(crash->module, sizeof crash->module, facts.module, sizeof facts.module);
-    CopyBounded(crash->report_id, sizeof crash->report_id, report_id == nullptr ? "" : report_id,
-                report_id == nullptr                 ? 0
-                : report_id_size < kMaxReportIdBytes ? report_id_size
-                                                     : kMaxReportIdBytes);
+    CopyBounded(crash->report_id, sizeof crash->report_id, report_id, id_size);
     // Release: partner of the acquires above; a reader of the file sees a marker only when it is whole.
     crash->state.store(static_cast<uint32_t>(MarkerState::kCrashed), std::memory_order_release);
   }

@@ -13,7 +13,7 @@
 namespace whydrop {
 
 // Writes the marker unless one in state kCrashed stands already (the first crash is the cause; a second thread's fault
-// while crashing is not). `report_id` may be nullptr.
+// while crashing is not); to that one it only adds the report, if none was named. `report_id` may be nullptr.
 void MarkCrash(LifePage* life, const platform::CrashFacts& facts, uint64_t now_ms, const char* report_id,
                size_t report_id_size);
 

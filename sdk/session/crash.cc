@@ -1,5 +1,6 @@
 // What the crash hooks and the game's own crash handler tell: into the life page, by plain stores. Signal-safe
 // throughout.
+#include "platform/crash_hooks.h"
 #include "platform/identity.h"
 #include "ring/crash_marker.h"
 #include "session/session.h"
@@ -40,6 +41,8 @@ void Session::MarkFaultReturned(uint64_t thread_id) {
 }
 
 void Session::RevokeMarkerOfThisThread() {
+  // On its alternate stack the thread is in a handler, wherever that stack lies.
+  if (platform::OnSignalStack()) return;
   // Where a local variable lies is close enough: the stack of the interrupted code is given back by whole frames.
   const volatile char here = 0;
   RevokeIfRecovered(writer_.life(), platform::CurrentThreadId(), reinterpret_cast<uintptr_t>(&here));

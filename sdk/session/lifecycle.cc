@@ -195,7 +195,7 @@ whydrop_result Lifecycle::Start(Settings&& settings) {
     session->older_ = newest;
     newest = session;
     session->settings_ = std::move(settings);
-    session->settings_.upload.after_library_loaded = RegisterExitHook;
+    session->settings_.upload.hooks = {RegisterExitHook, Worker::PulseWhileWaiting, &session->worker_};
     do {
       session->epoch_ = static_cast<uint16_t>(g_epoch.fetch_add(1, std::memory_order_relaxed) + 1);
     } while (session->epoch_ == 0);

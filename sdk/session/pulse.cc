@@ -64,6 +64,13 @@ void Worker::Pulse() {
   ++pulses_;
 }
 
+void Worker::PulseWhileWaiting(void* self) {
+  auto* worker = static_cast<Worker*>(self);
+  if (worker->session_->writer().NowMs() < worker->pulse_ms_ + kPulseMs) return;
+  worker->Pulse();
+  worker->busy_.store(true, std::memory_order_release);  // the upload goes on
+}
+
 void Worker::SeeSuspend(uint64_t now_ms, uint64_t boot_ms) {
   const uint64_t gap_ms = now_ms - pulse_ms_;
   const uint64_t boot_gap_ms = boot_ms > pulse_boot_ms_ ? boot_ms - pulse_boot_ms_ : 0;

@@ -10,7 +10,6 @@
 namespace whydrop {
 namespace {
 
-constexpr uint32_t kPulseMs = 250;
 // A client's first upload: not while the game still loads, and not all players of a restarted game at once.
 constexpr uint32_t kUploadDelayMs = 10 * 1000;
 constexpr uint32_t kUploadJitterMs = 110 * 1000;

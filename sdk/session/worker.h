@@ -25,6 +25,9 @@ namespace whydrop {
 
 class Session;
 
+// How often the worker gives a sign of life and looks around.
+inline constexpr uint32_t kPulseMs = 250;
+
 class Worker {
  public:
   Status Start(Session* session);
@@ -39,6 +42,8 @@ class Worker {
   whydrop_result GetLastSession(LastSession* out);
   const UploadCounters* counters() const;  // nullptr: there is no uploader
   bool busy() const { return busy_.load(std::memory_order_acquire); }
+  // Signs of life go on while an upload waits for the network.
+  static void PulseWhileWaiting(void* self);
   const LinkTable& links() const { return links_; }
   uint64_t no_route_rise() const { return no_route_rise_.load(std::memory_order_relaxed); }
   bool watching() const { return watching_.load(std::memory_order_relaxed); }

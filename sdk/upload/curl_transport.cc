@@ -72,7 +72,7 @@ size_t OnBody(char* data, size_t size, size_t count, void* user) {
 
 class CurlTransport : public HttpTransport {
  public:
-  explicit CurlTransport(void (*after_library_loaded)()) : after_library_loaded_(after_library_loaded) {}
+  explicit CurlTransport(const TransportHooks& hooks) : hooks_(hooks) {}
 
   bool Post(const HttpRequest& request, const std::atomic<bool>& stop, HttpResponse* out) override {
     if (!EnsureLoaded()) {
@@ -105,7 +105,7 @@ class CurlTransport : public HttpTransport {
   bool EnsureLoaded() {
     if (state_ == State::kNew) {
       state_ = curl_.Load() ? State::kLoaded : State::kMissing;
-      if (state_ == State::kLoaded && after_library_loaded_ != nullptr) after_library_loaded_();
+      if (state_ == State::kLoaded && hooks_.after_library_loaded != nullptr) hooks_.after_library_loaded();
     }
     return state_ == State::kLoaded;
   }
@@ -160,6 +160,7 @@ class CurlTransport : public HttpTransport {
     int running = 1;
     while (running != 0) {
       if (stop.load(std::memory_order_relaxed)) return false;
+      if (hooks_.while_waiting != nullptr) hooks_.while_waiting(hooks_.user);
       if (curl_.multi_perform(transfer->multi, &running) != CURLM_OK) return true;
       if (running != 0 && curl_.multi_poll(transfer->multi, nullptr, 0, kPollMs, nullptr) != CURLM_OK) return true;
     }
@@ -200,13 +201,13 @@ class CurlTransport : public HttpTransport {
   enum class State { kNew, kLoaded, kMissing };
   State state_ = State::kNew;
   CurlLibrary curl_;
-  void (*after_library_loaded_)();
+  TransportHooks hooks_;
 };
 
 }  // namespace
 
-std::unique_ptr<HttpTransport> MakeCurlTransport(void (*after_library_loaded)()) {
-  return std::make_unique<CurlTransport>(after_library_loaded);
+std::unique_ptr<HttpTransport> MakeCurlTransport(const TransportHooks& hooks) {
+  return std::make_unique<CurlTransport>(hooks);
 }
 
 }  // namespace whydrop

@@ -179,7 +179,11 @@ bool Harvester::MayLive(const RingIdentity& identity, bool locked, const platfor
   if (identity.boot_id != unknown && now_.boot_id != unknown && identity.boot_id != now_.boot_id) return false;
   const platform::Liveness liveness =
       platform::CheckProcess({identity.pid, identity.process_start, identity.pid_namespace});
-  if (liveness == platform::Liveness::kAlive) return true;
+  if (liveness == platform::Liveness::kAlive) {
+    // Of this very process, and no descriptor holds it any more (Take has looked): a session that was stopped.
+    const platform::ProcessIdentity self = platform::CurrentProcess();
+    return identity.pid != self.pid || identity.process_start != self.start_time;
+  }
   // In another pid namespace the lock is the only witness; without it the ring has to grow old.
   return liveness == platform::Liveness::kUnknown && !locked && AgeMs(facts) < kDayMs;
 }

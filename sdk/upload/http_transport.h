@@ -41,8 +41,17 @@ class HttpTransport {
   virtual bool Post(const HttpRequest& request, const std::atomic<bool>& stop, HttpResponse* out) = 0;
 };
 
-// Loads libcurl at the first Post, then calls `after_library_loaded` unless it is nullptr.
-std::unique_ptr<HttpTransport> MakeCurlTransport(void (*after_library_loaded)());
+// Who owns the thread that a transfer blocks. Either may be nullptr.
+struct TransportHooks {
+  // Once after libcurl was loaded and initialised: exit hooks registered then run before those of its TLS library.
+  void (*after_library_loaded)() = nullptr;
+  // At least every 20 ms while a transfer waits for the network.
+  void (*while_waiting)(void* user) = nullptr;
+  void* user = nullptr;
+};
+
+// Loads libcurl at the first Post.
+std::unique_ptr<HttpTransport> MakeCurlTransport(const TransportHooks& hooks);
 std::unique_ptr<HttpTransport> MakeCallbackTransport(whydrop_transport_fn callback, void* user);
 
 }  // namespace whydrop

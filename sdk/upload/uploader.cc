@@ -84,7 +84,7 @@ struct Uploader::Impl {
   Impl(const UploadConfig& c, RingWriter* o, UploadCounters* n)
       : config(c), own(o), counters(n), outbox(c.directory, c.log) {
     transport = c.transport != nullptr ? MakeCallbackTransport(c.transport, c.transport_user)
-                                       : MakeCurlTransport(c.after_library_loaded);
+                                       : MakeCurlTransport(c.hooks);
   }
 
   HarvestConfig MakeHarvestConfig() const {

@@ -12,6 +12,7 @@
 
 #include "core/log.h"
 #include "ring/ring_writer.h"
+#include "upload/http_transport.h"
 #include "whydrop/whydrop.h"
 
 namespace whydrop {
@@ -26,9 +27,7 @@ struct UploadConfig {
   int32_t role = WHYDROP_ROLE_CLIENT;
   whydrop_transport_fn transport = nullptr;  // nullptr: libcurl
   void* transport_user = nullptr;
-  // Called once after libcurl was loaded and initialised, nullptr: not. Exit hooks registered then run before those of
-  // its TLS library.
-  void (*after_library_loaded)() = nullptr;
+  TransportHooks hooks;  // for libcurl; the game's own transport cannot be asked to call back
   Log log;
 };
 

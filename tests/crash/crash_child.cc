@@ -153,6 +153,19 @@ void ChildOfVfork() {
   _exit(WIFSIGNALED(status) ? 50 + WTERMSIG(status) : 49);
 }
 
+// A child that starts anew, as a session of its own would.
+void ChildOfFork() {
+  const pid_t child = fork();
+  if (child == 0) {
+    if (!platform::InstallCrashHooks({OnCrash, OnReturned}).ok()) _exit(1);
+    raise(SIGSEGV);
+    _exit(2);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  _exit(WIFSIGNALED(status) ? 50 + WTERMSIG(status) : 49);
+}
+
 __attribute__((noinline)) void Crash(const std::string& cause) {
   if (cause == "null_write") NullWrite();
   if (cause == "wild_jump") WildJump();
@@ -178,6 +191,7 @@ __attribute__((noinline)) void Crash(const std::string& cause) {
   if (cause == "guard_page") *static_cast<volatile char*>(guard_page) = 1;
   if (cause == "ring_cut") RingCut();
   if (cause == "vfork_child") ChildOfVfork();
+  if (cause == "fork_child") ChildOfFork();
   if (cause == "at_exit") {
     atexit(NullWrite);
     exit(0);

@@ -164,6 +164,14 @@ TEST_CASE("a child of vfork that crashes is not noted as ours") {
   CHECK(run.result->sink_calls == 0);
 }
 
+TEST_CASE("a forked child may install the hooks again, and its crash is noted once") {
+  Run run;
+  RunChild("fork_child", "none", "main", "hooks", &run);
+  CHECK(WIFEXITED(run.status));
+  CHECK(WEXITSTATUS(run.status) == 50 + SIGSEGV);
+  CHECK(run.result->sink_calls == 1);
+}
+
 TEST_CASE("displacement is noticed, and a hook that others chained to stays inert") {
   static int calls = 0;
   const auto count = [](const whydrop::platform::CrashFacts&) {

@@ -26,10 +26,11 @@ struct Death {
   int32_t end;    // what the next launch must say
   uint32_t code;  // its signal
   void (*die)();
+  void (*before_start)() = nullptr;
 };
 
 void Segfault() {
-  volatile int* nowhere = nullptr;
+  volatile int* volatile nowhere = nullptr;  // a compiler that knew it to be null would leave the store out
   *nowhere = 1;
 }
 
@@ -50,6 +51,38 @@ void HangThenKill() {
   // The time itself is what is tested here: a main loop that has stood still for longer than the limit.
   std::this_thread::sleep_for(std::chrono::milliseconds(6500));
   kill(getpid(), SIGKILL);
+}
+
+// What game handlers commonly do: give the signal back to the system, then return or raise it again.
+void ResetAndReturn(int signal_number) { signal(signal_number, SIG_DFL); }
+void ResetAndRaise(int signal_number) {
+  signal(signal_number, SIG_DFL);
+  raise(signal_number);
+}
+
+// A reporter that is there before us and puts itself over us again, with us as the one it calls next.
+struct sigaction next_handler;
+void CallNext(int signal_number, siginfo_t* info, void* context) {
+  const bool itself = next_handler.sa_sigaction == CallNext;
+  if (itself || next_handler.sa_handler == SIG_DFL) {
+    signal(signal_number, SIG_DFL);
+  } else {
+    next_handler.sa_sigaction(signal_number, info, context);
+  }
+}
+void InstallCallNext() {
+  struct sigaction action = {};
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+  action.sa_sigaction = CallNext;
+  sigaction(SIGABRT, &action, &next_handler);
+}
+
+// The game's own handler goes on talking to us on its way out.
+void MarkAndGoOn(int signal_number) {
+  whydrop_mark_crash(static_cast<uint32_t>(signal_number), "minidump-2");
+  whydrop_heartbeat();
+  whydrop_note_exit(WHYDROP_EXIT_USER);
+  _exit(5);
 }
 
 const Death kDeaths[] = {
@@ -75,6 +108,27 @@ const Death kDeaths[] = {
        whydrop_mark_crash(42, "minidump-1");
        _exit(3);
      }},
+    {"handler_resets", WHYDROP_CAUSE_CLIENT_CRASH, SIGSEGV, Segfault, [] { signal(SIGSEGV, ResetAndReturn); }},
+    {"handler_raises", WHYDROP_CAUSE_CLIENT_CRASH, SIGSEGV, Segfault, [] { signal(SIGSEGV, ResetAndRaise); }},
+    {"handler_in_circle", WHYDROP_CAUSE_CLIENT_CRASH, SIGABRT,
+     [] {
+       InstallCallNext();
+       abort();
+     },
+     InstallCallNext},
+    {"handler_marks", WHYDROP_CAUSE_CLIENT_CRASH, SIGSEGV,
+     [] {
+       signal(SIGSEGV, MarkAndGoOn);
+       Segfault();
+     }},
+    {"handler_marks_on_thread", WHYDROP_CAUSE_CLIENT_CRASH, SIGSEGV,
+     [] {
+       std::thread([] {
+         whydrop_thread_attach();
+         Segfault();
+       }).join();
+     },
+     [] { signal(SIGSEGV, MarkAndGoOn); }},
     {"kill", WHYDROP_CAUSE_CLIENT_KILLED, 0, [] { kill(getpid(), SIGKILL); }},
     {"sigterm", WHYDROP_CAUSE_CLIENT_KILLED, 0, [] { kill(getpid(), SIGTERM); }},
     {"_exit", WHYDROP_CAUSE_CLIENT_KILLED, 0, [] { _exit(3); }},
@@ -94,6 +148,9 @@ const Death kDeaths[] = {
 
 int RunChild(const std::string& name, const char* dir) {
   if (name == "exit_crash") atexit(Segfault);
+  for (const Death& death : kDeaths) {
+    if (name == death.name && death.before_start != nullptr) death.before_start();
+  }
   whydrop_test::Started session{dir == nullptr ? "" : dir};
   if (dir != nullptr && session.Start() != WHYDROP_OK) return 99;
   if (dir != nullptr) (void)whydrop_test::OpenTcp();

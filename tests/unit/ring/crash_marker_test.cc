@@ -68,6 +68,21 @@ TEST_CASE("a fault whose handler returned does not hide a later crash") {
   CHECK(ring.Read().life.crash.thread_id == 6);
 }
 
+TEST_CASE("a report that the game names after the marker stands is added once") {
+  TestRing ring;
+  LifePage* life = ring.writer.life();
+  MarkCrash(life, FactsOf(5), 77, nullptr, 0);
+  platform::CrashFacts marked = FactsOf(6);
+  marked.code = 99;
+  MarkCrash(life, marked, 78, "report-1", 8);
+  MarkCrash(life, marked, 79, "report-2", 8);
+  const RingLife::Crash crash = ring.Read().life.crash;
+  CHECK(crash.report_id == "report-1");
+  CHECK(crash.code == 11);
+  CHECK(crash.thread_id == 5);
+  CHECK(crash.at_ms == 77);
+}
+
 #if defined(__GNUC__) && defined(WHYDROP_MARKER_OBJECT)
 TEST_CASE("the crash marker calls nothing that is not safe in a signal handler") {
   FILE* pipe = popen("nm -u -P '" WHYDROP_MARKER_OBJECT "'", "r");

@@ -56,17 +56,51 @@ TEST_CASE("a dead ring becomes batches, a living one stays") {
   CHECK(fs::exists(state.path + "/" + RingName(other)));
 }
 
-TEST_CASE("a ring whose process runs is alive even when its lock is free") {
-  StateDirectory state;
-  TestRing ring(state, WHYDROP_ROLE_CLIENT, platform::CurrentProcess().pid);
+namespace {
+
+// A finished ring of the process, which holds neither lock nor descriptor of it.
+void LeaveRingOf(const StateDirectory& state, const platform::ProcessIdentity& process) {
+  TestRing ring(state, WHYDROP_ROLE_CLIENT, process.pid);
   RingIdentity identity = ring.identity;
-  identity.process_start = platform::CurrentProcess().start_time;
+  identity.process_start = process.start_time;
   std::memset(ring.storage.data(), 0, ring.storage.size());
   const RingLayout layout = ring.writer.layout();
   ring.writer.Format(&ring.storage, layout, identity);
   ring.storage.Retire();
+}
+
+}  // namespace
+
+TEST_CASE("a ring whose process runs is alive even when its lock is free") {
+  StateDirectory state;
+  int identities[2];
+  int end[2];
+  REQUIRE(pipe(identities) == 0);
+  REQUIRE(pipe(end) == 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    const platform::ProcessIdentity self = platform::CurrentProcess();
+    close(end[1]);
+    char byte;
+    const bool told = write(identities[1], &self, sizeof self) == sizeof self && read(end[0], &byte, 1) == 0;
+    _exit(told ? 0 : 1);
+  }
+  platform::ProcessIdentity process;
+  REQUIRE(read(identities[0], &process, sizeof process) == sizeof process);
+  LeaveRingOf(state, process);
   CHECK_FALSE(Harvest(state).any);
   CHECK(state.Count(".ring") == 1);
+  for (const int fd : {identities[0], identities[1], end[0], end[1]}) close(fd);
+  REQUIRE(waitpid(child, nullptr, 0) == child);
+  CHECK(Harvest(state).any);
+  CHECK(state.Count(".ring") == 0);
+}
+
+TEST_CASE("a session that this very process stopped is harvested without waiting for its end") {
+  StateDirectory state;
+  LeaveRingOf(state, platform::CurrentProcess());
+  CHECK(Harvest(state).any);
+  CHECK(state.Count(".ring") == 0);
 }
 
 TEST_CASE("another machine's ring is left alone for a day") {

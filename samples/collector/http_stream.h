@@ -1,0 +1,46 @@
+// The bytes of one connection, plain or TLS, behind one small interface: what reads and writes HTTP is compiled once
+// and not once for each kind, and only http_stream.cc pays for the templates of TLS.
+//
+// Thread rule: on the executor of the socket.
+#ifndef WHYDROP_COLLECTOR_HTTP_STREAM_H
+#define WHYDROP_COLLECTOR_HTTP_STREAM_H
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace boost::asio::ssl {
+class context;
+}
+
+namespace whydrop::collector {
+
+class HttpStream {
+ public:
+  using Done = std::function<void(boost::system::error_code, size_t)>;
+
+  virtual ~HttpStream() = default;
+
+  // The socket with its time-out, which ends every operation below.
+  virtual boost::beast::tcp_stream& Tcp() = 0;
+
+  // One operation at a time; buffers live until `done`.
+  virtual void Handshake(Done done) = 0;
+  virtual void ReadSome(boost::asio::mutable_buffer buffer, Done done) = 0;
+  virtual void WriteAll(boost::asio::const_buffer buffer, Done done) = 0;
+  virtual void Shutdown(Done done) = 0;  // says the end of TLS; nothing for a plain stream
+};
+
+std::unique_ptr<HttpStream> MakePlainStream(boost::asio::ip::tcp::socket socket);
+std::unique_ptr<HttpStream> MakeTlsStream(boost::asio::ip::tcp::socket socket, boost::asio::ssl::context& tls);
+
+// TLS 1.2 or newer. Returns "" or what is wrong with a file, in one sentence that names it.
+std::string LoadCertificateFiles(const std::string& chain_file, const std::string& key_file,
+                                 boost::asio::ssl::context* tls);
+
+}  // namespace whydrop::collector
+
+#endif

@@ -1,0 +1,123 @@
+// A store in a directory of its own, under a clock that the test sets, and batches as a sender would fill them.
+#ifndef WHYDROP_COLLECTOR_TESTS_STORE_FIXTURE_H
+#define WHYDROP_COLLECTOR_TESTS_STORE_FIXTURE_H
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <future>
+#include <string>
+
+#include "samples/collector/sqlite_db.h"
+#include "samples/collector/store.h"
+
+namespace whydrop::collector {
+
+constexpr int64_t kDay = 86400;
+
+inline std::string Id(char fill) { return std::string(16, fill); }
+
+inline ConnectionRecord Record(uint32_t number, const std::string& token_hash = "") {
+  ConnectionRecord record;
+  record.number = number;
+  record.token_hash = token_hash;
+  record.evidence.Set(Field::established, 1);
+  record.evidence.Set(Field::protocol, WHYDROP_TCP);
+  record.evidence.Set(Field::closed_locally, 1);
+  record.evidence.Set(Field::ended_ms, 1000);
+  record.evidence_bytes = std::string("\x20\x01\x30\x01\x48\x01\xb0\x03\xe8\x07", 10);  // the same four, on the wire
+  return record;
+}
+
+// What a client saw of a server that went away: reset by the peer at 1,000 ms.
+inline ConnectionRecord ResetRecord(uint32_t number, const std::string& token_hash) {
+  ConnectionRecord record = Record(number, token_hash);
+  record.evidence_bytes = std::string("\x08\x01\x10\x68\x18\x05\x20\x01\x48\x01\x58\x01\xb0\x03\xe8\x07", 16);
+  return record;
+}
+
+inline ConnectionRecord OpenRecord(uint32_t number, const std::string& token_hash = "") {
+  ConnectionRecord record = Record(number, token_hash);
+  record.open = true;
+  record.evidence = Evidence();
+  record.evidence_bytes = std::string("\x20\x01\x48\x01", 4);
+  return record;
+}
+
+class StoreFixture {
+ public:
+  StoreFixture() {
+    char name[] = "/tmp/collector-test-XXXXXX";
+    REQUIRE(mkdtemp(name) != nullptr);
+    directory_ = name;
+    Open();
+  }
+  ~StoreFixture() {
+    store.reset();
+    std::filesystem::remove_all(directory_);
+  }
+
+  void Open() {
+    store.reset();
+    store = OpenStore(
+        "sqlite:" + Path(), [this] { return now; }, &metrics);
+  }
+  std::string Path() const { return directory_ + "/store.db"; }
+
+  Batch Make(char session, uint32_t rotation = 0, uint32_t part = 0) const {
+    Batch batch;
+    batch.key.session_id.fill(static_cast<uint8_t>(session));
+    batch.key.rotation = rotation;
+    batch.key.part = part;
+    batch.sha256[0] = static_cast<uint8_t>(session);
+    batch.session.app_id = "game";
+    batch.session.app_version = "1.0";
+    batch.session.uptime_ms = 2000;
+    batch.reference_ms = 2000;
+    batch.received_unix_s = batch.reference_unix_s = now;
+    return batch;
+  }
+  Batch MakeServer(char session, char machine, char boot, uint32_t rotation = 0) const {
+    Batch batch = Make(session, rotation);
+    batch.session.role = Role::kServer;
+    batch.session.machine_id = Id(machine);
+    batch.session.boot_id = Id(boot);
+    batch.session.rotate_interval_ms = 1000;
+    return batch;
+  }
+
+  StoreVerdict Post(Batch batch) {
+    std::promise<StoreVerdict> verdict;
+    REQUIRE(store->Submit(std::move(batch), [&verdict](StoreVerdict got) { verdict.set_value(got); }));
+    return verdict.get_future().get();
+  }
+
+  Attribution Ask(const std::string& group_by = "cause") {
+    AttributionQuery query;
+    query.group_by = {group_by};
+    return store->QueryAttribution(query);
+  }
+  std::string Cause(const std::string& token_hash) {
+    const auto found = store->FindConnections("game", token_hash);
+    REQUIRE(found.size() == 1);
+    return CauseName(found[0].joined.verdict.verdict.cause);
+  }
+  int64_t Count(const std::string& sql) {
+    const Database db(Path());
+    Statement statement(db, sql);
+    REQUIRE(statement.Step());
+    return statement.IntAt(0);
+  }
+
+  int64_t now = 1700000000;
+  Metrics metrics;
+  std::unique_ptr<Store> store;
+
+ private:
+  std::string directory_;
+};
+
+}  // namespace whydrop::collector
+
+#endif

@@ -1,0 +1,205 @@
+#include "samples/collector/ingest.h"
+#include "samples/collector/tests/store_fixture.h"
+#include "whydrop/v1/batch.pb.h"
+
+using namespace whydrop;
+using namespace whydrop::collector;
+
+TEST_CASE_FIXTURE(StoreFixture, "what is older than 400 days is deleted and what is younger stays") {
+  Batch old = Make('a');
+  old.connections = {Record(1), Record(2, Id('t'))};
+  old.close_totals = {{"gate-1", 600, 5, 1000}};
+  old.session.tags = {{"gpu", "x"}};
+  CHECK(Post(old) == StoreVerdict::kAccepted);
+  now += 399 * kDay;
+  Batch young = Make('b');
+  young.connections = {Record(1)};
+  CHECK(Post(young) == StoreVerdict::kAccepted);
+  CHECK(Ask().connections == 8);
+  now += 2 * kDay;
+  CHECK(Post(Make('c')) == StoreVerdict::kAccepted);
+  CHECK(Post(Make('d')) == StoreVerdict::kAccepted);  // the deletion follows the commit of the batch before
+  CHECK(Ask().connections == 1);
+  CHECK(Count("SELECT count(*) FROM records") == 1);
+  CHECK(Count("SELECT count(*) FROM sessions") == 3);
+  CHECK(Count("SELECT count(*) FROM batches") == 3);
+  CHECK(Count("SELECT count(*) FROM session_tags") == 0);
+}
+
+TEST_CASE_FIXTURE(StoreFixture, "a session whose times lie cannot make the next session lose its records") {
+  // It says that it ended 400 days before its own last connection, so only its row is old enough to be deleted.
+  Batch liar = Make('l');
+  liar.session.uptime_ms = 0;
+  liar.reference_ms = static_cast<uint64_t>(kDay) * 1000 * 400;
+  liar.reference_unix_s = now - 60;
+  liar.connections = {Record(1)};
+  liar.connections[0].evidence.Set(Field::ended_ms, static_cast<int64_t>(liar.reference_ms));
+  CHECK(Post(liar) == StoreVerdict::kAccepted);
+  Batch honest = Make('h');
+  honest.connections = {Record(1)};
+  CHECK(Post(honest) == StoreVerdict::kAccepted);
+  CHECK(Ask().connections == 2);
+  CHECK(Count("SELECT count(*) FROM records") == 2);
+  CHECK(Count("SELECT count(*) FROM records WHERE session NOT IN (SELECT id FROM sessions)") == 0);
+}
+
+TEST_CASE_FIXTURE(StoreFixture, "a deletion that fails costs no batch") {
+  Batch old = Make('a');
+  old.connections = {Record(1)};
+  CHECK(Post(old) == StoreVerdict::kAccepted);
+  Database(Path()).Run("CREATE TRIGGER stuck BEFORE DELETE ON batches BEGIN SELECT RAISE(FAIL, 'stuck'); END");
+  now += 500 * kDay;
+  Open();
+  CHECK(Post(Make('b')) == StoreVerdict::kAccepted);
+  CHECK(Post(Make('c')) == StoreVerdict::kAccepted);
+}
+
+TEST_CASE_FIXTURE(StoreFixture, "a client's session ends once, so nobody can have its records judged for ever") {
+  Batch first = Make('a');
+  first.session.end = WHYDROP_CAUSE_CLIENT_CRASH;
+  first.connections = {OpenRecord(1)};
+  CHECK(Post(first) == StoreVerdict::kAccepted);
+  Batch second = Make('a', 1);
+  second.session.end = WHYDROP_CAUSE_CLIENT_KILLED;
+  CHECK(Post(second) == StoreVerdict::kAccepted);
+  const auto sessions = store->FindSessions(std::nullopt, "", 10);
+  REQUIRE(sessions.size() == 1);
+  CHECK(sessions[0].info.end == WHYDROP_CAUSE_CLIENT_CRASH);
+}
+
+TEST_CASE_FIXTURE(StoreFixture, "a client cannot speak in the name of a server's session") {
+  CHECK(Post(MakeServer('s', 'm', 'b')) == StoreVerdict::kAccepted);
+  Batch forged = Make('s', 1);
+  forged.session.end = WHYDROP_CAUSE_CLIENT_CRASH;
+  CHECK(Post(forged) == StoreVerdict::kConflict);
+  CHECK(Count("SELECT end FROM sessions") == 0);
+  CHECK(Count("SELECT count(*) FROM batches") == 1);
+}
+
+TEST_CASE_FIXTURE(StoreFixture, "batches wait up to a number of records, not only of batches") {
+  Batch large = Make('a');
+  for (uint32_t number = 1; number <= 4096; ++number) large.connections.push_back(Record(number));
+  Database other(Path());
+  other.Run("BEGIN IMMEDIATE");
+  int refused = 0;
+  for (uint32_t rotation = 0; rotation < 60; ++rotation) {
+    Batch copy = large;
+    copy.key.rotation = rotation;
+    if (!store->Submit(std::move(copy), [](StoreVerdict) {})) ++refused;
+  }
+  other.Run("ROLLBACK");
+  CHECK(refused > 0);
+  store->Stop();
+}
+
+TEST_CASE_FIXTURE(StoreFixture, "a server whose place another process took has died, until it reports again") {
+  Batch server = MakeServer('s', 'm', 'b');
+  server.connections = {OpenRecord(1, Id('t'))};
+  CHECK(Post(server) == StoreVerdict::kAccepted);
+  Batch client = Make('c');
+  client.connections = {ResetRecord(1, Id('t'))};
+  CHECK(Post(client) == StoreVerdict::kAccepted);
+  CHECK(Cause(Id('t')) != "server_died");
+
+  now += 10;
+  CHECK(Post(MakeServer('n', 'm', 'b')) == StoreVerdict::kAccepted);
+  CHECK(Cause(Id('t')) == "server_died");
+  CHECK(Ask().groups.at(0).values.at(0) == "server_died");
+
+  CHECK(Post(MakeServer('s', 'm', 'b', 1)) == StoreVerdict::kAccepted);
+  CHECK(Cause(Id('t')) != "server_died");
+  CHECK(Ask().groups.at(0).values.at(0) != "server_died");
+}
+
+TEST_CASE_FIXTURE(StoreFixture, "a server of another machine, or one that is not silent yet, replaces nobody") {
+  Batch server = MakeServer('s', 'm', 'b');
+  server.connections = {OpenRecord(1, Id('t'))};
+  CHECK(Post(server) == StoreVerdict::kAccepted);
+  now += 2;
+  CHECK(Post(MakeServer('n', 'm', 'b')) == StoreVerdict::kAccepted);
+  now += 10;
+  CHECK(Post(MakeServer('o', 'x', 'b')) == StoreVerdict::kAccepted);
+  CHECK(Ask().connections == 0);
+}
+
+TEST_CASE_FIXTURE(StoreFixture, "a store of this version opens again with everything in it") {
+  Batch batch = Make('a');
+  batch.connections = {Record(1)};
+  CHECK(Post(batch) == StoreVerdict::kAccepted);
+  Open();
+  CHECK(Post(batch) == StoreVerdict::kDuplicate);
+  CHECK(Ask().connections == 1);
+}
+
+TEST_CASE_FIXTURE(StoreFixture, "a store of a newer version, a strange file and no SQLite file are refused by name") {
+  const auto refused = [this](const std::string& path, const std::string& word) {
+    try {
+      OpenStore(
+          "sqlite:" + path, [this] { return now; }, &metrics);
+    } catch (const StoreError& error) {
+      const std::string said = error.what();
+      CAPTURE(said);
+      CHECK(said.find(path) != std::string::npos);
+      CHECK(said.find(word) != std::string::npos);
+      return true;
+    }
+    return false;
+  };
+  store.reset();
+  Database(Path()).Run("PRAGMA user_version = 99");
+  CHECK(refused(Path(), "99"));
+  Database(Path()).Run("PRAGMA user_version = -1");
+  CHECK(refused(Path(), "-1"));
+  const std::string strange = Path() + ".strange";
+  Database(strange).Run("CREATE TABLE bookmarks (url TEXT)");
+  CHECK(refused(strange, "no whydrop store"));
+  Statement tables(Database(strange), "SELECT count(*) FROM sqlite_master");
+  CHECK(refused("/etc/passwd", "not a database"));
+}
+
+TEST_CASE_FIXTURE(StoreFixture, "two collectors on one file count everything once") {
+  Metrics other_metrics;
+  const std::unique_ptr<Store> other = OpenStore(
+      "sqlite:" + Path(), [this] { return now; }, &other_metrics);
+  Batch batch = Make('a');
+  batch.connections = {Record(1, Id('t'))};
+  CHECK(Post(batch) == StoreVerdict::kAccepted);
+  std::swap(store, const_cast<std::unique_ptr<Store>&>(other));
+  CHECK(Post(batch) == StoreVerdict::kDuplicate);
+  Batch server = MakeServer('s', 'm', 'b');
+  server.connections = {Record(1, Id('t'))};
+  CHECK(Post(server) == StoreVerdict::kAccepted);
+  std::swap(store, const_cast<std::unique_ptr<Store>&>(other));
+  CHECK(Ask().connections == 1);
+}
+
+TEST_CASE_FIXTURE(StoreFixture,
+                  "the times of a batch are placed by receipt minus age, whatever the sender's clock says") {
+  Options options;
+  Ingest ingest(
+      options, store.get(), [this] { return now; }, &metrics);
+  v1::Batch message;
+  message.mutable_id()->set_session_id(Id('a'));
+  message.mutable_session()->set_app_id("game");
+  message.mutable_session()->set_app_version("1.0");
+  message.mutable_session()->set_uptime_ms(7200000);
+  message.set_reference_ms(7200000);
+  auto* connection = message.add_connections();
+  connection->set_number(1);
+  connection->set_token_hash(Id('t'));
+  connection->mutable_evidence()->set_closed_locally(true);
+  connection->mutable_evidence()->set_ended_ms(3600000);
+  HttpRequest request;
+  request.method = "POST";
+  request.path = "/v1/batches";
+  request.peer = "127.0.0.1";
+  request.content_type = "application/x-protobuf";
+  request.age = "86400";
+  request.body = message.SerializeAsString();
+  std::promise<HttpResponse> response;
+  ingest.Handle(request, [&response](HttpResponse got) { response.set_value(std::move(got)); });
+  CHECK(response.get_future().get().status == 200);
+  CHECK(Count("SELECT ended_s FROM sessions") == now - 86400);
+  CHECK(Count("SELECT at_s FROM records") == now - 86400 - 3600);
+  CHECK(Count("SELECT at_s FROM connections") == now - 86400 - 3600);
+}

@@ -1,0 +1,93 @@
+// What a session does while its worker is uploading.
+#include <arpa/inet.h>
+#include <doctest/doctest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <cstring>
+#include <string>
+#include <thread>
+
+#include "ring/ring_layout.h"
+#include "session_fixture.h"
+
+using whydrop_test::OpenTcp;
+using whydrop_test::Started;
+using whydrop_test::TempDir;
+
+namespace {
+
+// Accepts connections by the kernel's grace, reads nothing and never answers.
+class SilentServer {
+ public:
+  SilentServer() : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    REQUIRE(bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+    REQUIRE(listen(fd_, 8) == 0);
+    socklen_t size = sizeof address;
+    REQUIRE(getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size) == 0);
+    url_ = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port)) + "/v1/batches";
+  }
+  ~SilentServer() { close(fd_); }
+  const std::string& url() const { return url_; }
+
+ private:
+  int fd_;
+  std::string url_;
+};
+
+uint64_t TickMs(const TempDir& dir) {
+  const std::string ring = dir.OnlyRing();
+  uint64_t tick_ms = 0;
+  if (ring.size() > whydrop::kHeaderBytes + sizeof(whydrop::LifePage)) {
+    std::memcpy(&tick_ms, ring.data() + whydrop::kHeaderBytes + offsetof(whydrop::LifePage, tick_ms), sizeof tick_ms);
+  }
+  return tick_ms;
+}
+
+// A session that ended leaves a batch behind.
+void LeaveBatch(const TempDir& dir) {
+  Started session(dir.path());
+  REQUIRE(session.Start() == WHYDROP_OK);
+  whydrop_conn_close(OpenTcp(), WHYDROP_CLOSE_NORMAL);
+}
+
+}  // namespace
+
+TEST_CASE("signs of life go on while an upload waits for an answer that never comes") {
+  SilentServer server;
+  TempDir dir;
+  LeaveBatch(dir);
+  Started session(dir.path());
+  session.config.upload_url = server.url().c_str();
+  session.config.upload_delay_ms = 600000;
+  REQUIRE(session.Start() == WHYDROP_OK);
+  std::thread flush([] { CHECK(whydrop_flush(4000) == WHYDROP_ERROR_TIMEOUT); });
+  // Two pulses long after the transfer began: while the flush waits nothing else can make the tick go on.
+  std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+  const uint64_t before_ms = TickMs(dir);
+  REQUIRE(before_ms != 0);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(2000);
+  while (TickMs(dir) < before_ms + 500 && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+  CHECK(TickMs(dir) >= before_ms + 500);
+  flush.join();
+}
+
+TEST_CASE("leaving is not delayed by an upload that waits") {
+  SilentServer server;
+  TempDir dir;
+  LeaveBatch(dir);
+  Started session(dir.path());
+  session.config.upload_url = server.url().c_str();
+  session.config.upload_delay_ms = 0;
+  REQUIRE(session.Start() == WHYDROP_OK);
+  CHECK(whydrop_flush(500) == WHYDROP_ERROR_TIMEOUT);
+  const auto before = std::chrono::steady_clock::now();
+  whydrop_stop();
+  // 50 ms by the contract; the rest is for a machine that is busy with other things.
+  CHECK(std::chrono::steady_clock::now() - before < std::chrono::milliseconds(1000));
+}
