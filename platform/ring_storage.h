@@ -63,7 +63,8 @@ class RingStorage {
   std::atomic<bool> writes_file_{false};
   mutable std::atomic<uint32_t> writers_{0};
 
-  Status MapFile(size_t size);
+  Status MakeFile(StorageMode mode, const std::string& path, size_t size, bool only_known_systems);
+  Status MapFile(size_t size, bool only_known_systems);
   Status AllocatePrivate(size_t size);
   void CloseFile();
 };

@@ -101,7 +101,10 @@ Status File::Facts(FileFacts* out) const {
   struct stat info = {};
   if (fstat(Descriptor(handle_), &info) != 0) return StatusFromErrno(errno);
   out->size_bytes = static_cast<uint64_t>(info.st_size);
-  out->modified_unix_ms = static_cast<int64_t>(info.st_mtim.tv_sec) * 1000 + info.st_mtim.tv_nsec / 1000000;
+  // Anybody can set any time: beyond these seconds it would run over when told in milliseconds.
+  constexpr int64_t kMaxSeconds = int64_t{1} << 50;
+  const int64_t seconds = std::clamp(static_cast<int64_t>(info.st_mtim.tv_sec), -kMaxSeconds, kMaxSeconds);
+  out->modified_unix_ms = seconds * 1000 + info.st_mtim.tv_nsec / 1000000;
   return OkStatus();
 }
 
@@ -163,8 +166,9 @@ Status DefaultStateDirectory(std::string* out) {
   const char* home = secure_getenv("HOME");
   passwd entry = {};
   passwd* found = nullptr;
-  std::vector<char> buffer(16 * 1024);
+  std::vector<char> buffer;
   if (home == nullptr || home[0] != '/') {
+    buffer.resize(16 * 1024);
     const int error = getpwuid_r(geteuid(), &entry, buffer.data(), buffer.size(), &found);
     if (found == nullptr || found->pw_dir == nullptr || found->pw_dir[0] != '/') return {StatusKind::kNotFound, error};
     home = found->pw_dir;
@@ -177,6 +181,9 @@ Status EnsureDirectory(const std::string& path) {
   std::string clean = path;
   while (clean.size() > 1 && clean.back() == '/') clean.pop_back();
   if (clean.empty()) return {StatusKind::kInvalid, 0};
+  // At every launch but the first it is there.
+  const Status found = CheckDirectory(clean);
+  if (found.kind != StatusKind::kNotFound) return found;
   for (size_t slash = clean.find('/', 1); slash != std::string::npos; slash = clean.find('/', slash + 1)) {
     const std::string part = clean.substr(0, slash);
     // A parent that exists is used as it is, whatever mkdir says of it (EEXIST, or EROFS above a writable mount).
@@ -295,10 +302,10 @@ bool IsOpenHere(const std::string& path) {
   if (descriptors == nullptr) return false;
   bool found = false;
   while (const dirent* entry = readdir(descriptors)) {
-    char* end = nullptr;
-    const long number = strtol(entry->d_name, &end, 10);
+    // By name, because the descriptors are the game's: fstat on one that another thread closes is a race. "." and ".."
+    // are no regular files.
     struct stat info = {};
-    if (*end != '\0' || fstat(static_cast<int>(number), &info) != 0) continue;
+    if (fstatat(dirfd(descriptors), entry->d_name, &info, 0) != 0) continue;
     if (info.st_dev == wanted.st_dev && info.st_ino == wanted.st_ino) found = true;
   }
   closedir(descriptors);

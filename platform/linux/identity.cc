@@ -45,7 +45,7 @@ uint64_t PidNamespace() {
 Id16 ReadId(const char* path) {
   std::string text;
   Id16 id = {};
-  if (!ReadProcFile(path, &text)) return id;
+  if (!ReadProcLine(path, &text)) return id;
   size_t digits = 0;
   for (const char c : text) {
     int value = 0;
@@ -73,7 +73,7 @@ ProcessIdentity CurrentProcess() {
   self.pid_namespace = PidNamespace();
   std::string line;
   StatLine parsed;
-  if (ReadProcFile("/proc/self/stat", &line) && ParseStatLine(line, &parsed)) self.start_time = parsed.start_time;
+  if (ReadProcLine("/proc/self/stat", &line) && ParseStatLine(line, &parsed)) self.start_time = parsed.start_time;
   return self;
 }
 
@@ -81,7 +81,7 @@ Liveness CheckProcess(const ProcessIdentity& process) {
   if (process.pid_namespace != PidNamespace()) return Liveness::kUnknown;
   std::string line;
   int error = 0;
-  if (!ReadProcFile("/proc/" + std::to_string(process.pid) + "/stat", &line, &error)) {
+  if (!ReadProcLine("/proc/" + std::to_string(process.pid) + "/stat", &line, &error)) {
     return error == ENOENT || error == ESRCH ? Liveness::kDead : Liveness::kUnknown;
   }
   StatLine parsed;

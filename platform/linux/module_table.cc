@@ -34,6 +34,14 @@ void CopyFileName(const char* path, char (&name)[48]) {
   memcpy(name, file, std::min(strlen(file), sizeof(name)));
 }
 
+void CopyProgramName(char (&name)[48]) {
+  char path[4096];
+  // A failed readlink leaves the name empty, which still gives the offset.
+  const ssize_t size = readlink("/proc/self/exe", path, sizeof(path) - 1);
+  path[std::max<ssize_t>(size, 0)] = '\0';
+  CopyFileName(path, name);
+}
+
 int AddModule(dl_phdr_info* info, size_t, void* user) {
   auto* table = static_cast<ModuleTable*>(user);
   const ModuleTable* known = current.load(std::memory_order_relaxed);
@@ -50,11 +58,11 @@ int AddModule(dl_phdr_info* info, size_t, void* user) {
   }
   if (module.end == 0) return 0;
   module.base = info->dlpi_addr;
-  char own_path[4096] = {};
-  const bool is_program = info->dlpi_name == nullptr || info->dlpi_name[0] == '\0';
-  // A failed readlink leaves the name empty, which still gives the offset.
-  if (is_program && readlink("/proc/self/exe", own_path, sizeof(own_path) - 1) < 0) own_path[0] = '\0';
-  CopyFileName(is_program ? own_path : info->dlpi_name, module.name);
+  if (info->dlpi_name == nullptr || info->dlpi_name[0] == '\0') {
+    CopyProgramName(module.name);
+  } else {
+    CopyFileName(info->dlpi_name, module.name);
+  }
   table->modules[table->count++] = module;
   return table->count == kMaxModules ? 2 : 0;
 }

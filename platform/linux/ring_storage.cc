@@ -50,28 +50,20 @@ void* MapPrivate(void* address, size_t size, int extra_flags) {
   return mmap(address, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | extra_flags, -1, 0);
 }
 
-StorageMode ModeForDirectory(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  struct statfs info = {};
-  if (statfs(directory.c_str(), &info) != 0) return StorageMode::kFile;
-  switch (static_cast<long>(info.f_type)) {
-    case EXT4_SUPER_MAGIC:  // also ext2 and ext3
-    case kXfsMagic:
-    case TMPFS_MAGIC:
-    case BTRFS_SUPER_MAGIC:
-      return StorageMode::kMapped;
-    default:
-      return StorageMode::kFile;
-  }
+// Whether a store to a mapping of reserved blocks is known to find them.
+bool KeepsReservations(long file_system) {
+  return file_system == EXT4_SUPER_MAGIC /* also ext2 and ext3 */ || file_system == kXfsMagic ||
+         file_system == TMPFS_MAGIC || file_system == BTRFS_SUPER_MAGIC;
 }
 
 // Reserves every block, so that no later store to the mapping can find the disk full. Copy-on-write would take a new
 // block at each store, reserved or not, and has to be switched off while the file is empty.
-Status ReserveBlocks(int fd, size_t size) {
+Status ReserveBlocks(int fd, size_t size, bool only_known_systems) {
   struct statfs info = {};
   if (fstatfs(fd, &info) != 0) return StatusFromErrno(errno);
-  if (static_cast<long>(info.f_type) == BTRFS_SUPER_MAGIC) {
+  const auto file_system = static_cast<long>(info.f_type);
+  if (only_known_systems && !KeepsReservations(file_system)) return {StatusKind::kUnsupported, 0};
+  if (file_system == BTRFS_SUPER_MAGIC) {
     int flags = 0;
     if (ioctl(fd, FS_IOC_GETFLAGS, &flags) != 0) return StatusFromErrno(errno);
     flags |= FS_NOCOW_FL;
@@ -88,21 +80,23 @@ Status ReserveBlocks(int fd, size_t size) {
 }  // namespace
 
 Status RingStorage::Create(const std::string& path, size_t size) {
-  const StorageMode mode = ModeForDirectory(path);
-  const Status status = CreateAs(mode, path, size);
+  const Status status = MakeFile(StorageMode::kMapped, path, size, true);
   const bool full = status.kind == StatusKind::kNoSpace || status.kind == StatusKind::kExists;
-  if (status.ok() || full || mode == StorageMode::kFile) return status;
-  return CreateAs(StorageMode::kFile, path, size);
+  return status.ok() || full ? status : CreateAs(StorageMode::kFile, path, size);
 }
 
 Status RingStorage::CreateAs(StorageMode mode, const std::string& path, size_t size) {
+  return MakeFile(mode, path, size, false);
+}
+
+Status RingStorage::MakeFile(StorageMode mode, const std::string& path, size_t size, bool only_known_systems) {
   if (data_ != nullptr || size == 0) return {StatusKind::kInvalid, 0};
   if (mode == StorageMode::kVolatile) return AllocatePrivate(size);
   Status status = File::CreateNew(path, &file_);
   if (!status.ok()) return status;
   status = file_.TryLock();
   if (status.ok() && mode == StorageMode::kMapped) {
-    status = MapFile(size);
+    status = MapFile(size, only_known_systems);
   } else if (status.ok()) {
     const bool sized = ftruncate(static_cast<int>(file_.handle()), static_cast<off_t>(size)) == 0;
     status = sized ? AllocatePrivate(size) : StatusFromErrno(errno);
@@ -118,9 +112,9 @@ Status RingStorage::CreateAs(StorageMode mode, const std::string& path, size_t s
   return OkStatus();
 }
 
-Status RingStorage::MapFile(size_t size) {
+Status RingStorage::MapFile(size_t size, bool only_known_systems) {
   const int fd = static_cast<int>(file_.handle());
-  const Status status = ReserveBlocks(fd, size);
+  const Status status = ReserveBlocks(fd, size, only_known_systems);
   if (!status.ok()) return status;
   void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (memory == MAP_FAILED) return StatusFromErrno(errno);

@@ -6,12 +6,13 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <csignal>
 #include <cstring>
+#include <mutex>
 #include <new>
 
-#include "platform/clock.h"
 #include "platform/identity.h"
 #include "platform/linux/errno_status.h"
 
@@ -29,8 +30,9 @@ struct SharedThread {
   char name[16] = {};
   void (*body)(void*) = nullptr;
   void* user = nullptr;
-  std::atomic<bool> done{false};
-  Waiter finished;
+  std::mutex mutex;
+  std::condition_variable finished;
+  bool done = false;
 };
 
 void* RunThread(void* argument) {
@@ -39,8 +41,9 @@ void* RunThread(void* argument) {
   // Fails without harm where limits forbid it.
   setpriority(PRIO_PROCESS, static_cast<id_t>(CurrentThreadId()), kNiceness);
   shared->body(shared->user);
-  shared->done.store(true, std::memory_order_release);
-  shared->finished.Wake();
+  const std::lock_guard<std::mutex> lock(shared->mutex);
+  shared->done = true;
+  shared->finished.notify_all();
   return nullptr;
 }
 
@@ -94,6 +97,11 @@ void Waiter::Wait(uint32_t timeout_ms, intptr_t extra) {
   const int timeout = timeout_ms > INT32_MAX ? INT32_MAX : static_cast<int>(timeout_ms);
   // A negative descriptor is ignored by poll. An interrupted wait is over early, which every caller must bear anyway.
   poll(descriptors, 2, timeout);
+  // A program that closes every descriptor (a daemon does) closes ours: then only the time is left, not a busy loop.
+  if (((descriptors[0].revents | descriptors[1].revents) & POLLNVAL) != 0) {
+    poll(nullptr, 0, timeout);
+    return;
+  }
   uint64_t count = 0;
   [[maybe_unused]] const ssize_t taken = read(static_cast<int>(handle_), &count, sizeof(count));
 }
@@ -105,14 +113,10 @@ Status WorkerThread::Start(const char* name, void (*body)(void*), void* user) {
   strncpy(shared->name, name, sizeof(shared->name) - 1);
   shared->body = body;
   shared->user = user;
-  Status status = shared->finished.Open();
-  if (status.ok()) {
-    const int error = CreateThread(shared);
-    if (error != 0) status = StatusFromErrno(error);
-  }
-  if (!status.ok()) {
+  const int error = CreateThread(shared);
+  if (error != 0) {
     delete shared;
-    return status;
+    return StatusFromErrno(error);
   }
   shared_ = shared;
   started_ = true;
@@ -122,11 +126,10 @@ Status WorkerThread::Start(const char* name, void (*body)(void*), void* user) {
 bool WorkerThread::Join(uint32_t timeout_ms) {
   if (!started_) return true;
   auto* shared = static_cast<SharedThread*>(shared_);
-  const uint64_t start_ns = MonotonicNs();
-  while (!shared->done.load(std::memory_order_acquire)) {
-    const uint64_t waited_ms = (MonotonicNs() - start_ns) / 1000000;
-    if (waited_ms >= timeout_ms) return false;
-    shared->finished.Wait(static_cast<uint32_t>(timeout_ms - waited_ms), -1);
+  {
+    std::unique_lock<std::mutex> lock(shared->mutex);
+    const auto is_done = [shared] { return shared->done; };
+    if (!shared->finished.wait_for(lock, std::chrono::milliseconds(timeout_ms), is_done)) return false;
   }
   pthread_join(shared->thread, nullptr);
   delete shared;

@@ -9,11 +9,11 @@ namespace {
 constexpr int64_t kEarlierMs = 5000;  // ages of two ends differ by less than this for one event
 
 struct Match {
-  const Rule* rule = nullptr;  // whose evidence matched, also where a proxy forbids the verdict
+  const Decision* rule = nullptr;  // whose evidence matched, also where a proxy forbids the verdict
   Verdict verdict;
 };
 
-Verdict MakeVerdict(const Rule& rule) { return {rule.cause, rule.confidence, rule.name}; }
+Verdict MakeVerdict(const Decision& rule) { return {rule.cause, rule.confidence, rule.name}; }
 
 bool IsInherited(const Evidence& e) {
   return !HasEnd(e) && e.Has(Field::session_end) && !e.Has(Field::announced_reason);
@@ -22,9 +22,9 @@ bool IsInherited(const Evidence& e) {
 // The cause and confidence come from the wire, so both may be anything.
 Verdict InheritedVerdict(const Evidence& e) {
   const int64_t end = e.Get(Field::session_end);
-  if (end < WHYDROP_CAUSE_LOCAL_CLOSE || end >= WHYDROP_CAUSE_PATH_TIMEOUT) return MakeVerdict(kNoRule);
+  if (end < WHYDROP_CAUSE_LOCAL_CLOSE || end >= WHYDROP_CAUSE_PATH_TIMEOUT) return MakeVerdict(kNoRule.Decides());
   const Cause cause = static_cast<Cause>(end);
-  if (!IsKnownCause(cause)) return MakeVerdict(kNoRule);
+  if (!IsKnownCause(cause)) return MakeVerdict(kNoRule.Decides());
   const int64_t confidence = e.Get(Field::session_end_confidence);
   const bool is_valid = confidence >= 1 && confidence <= 3;
   return {cause, is_valid ? static_cast<Confidence>(confidence) : Confidence::kLow, kInheritedRule.name};
@@ -36,7 +36,7 @@ void DistrustTcp(const Evidence& e, Match* match) {
   const int number = match->rule->number;
   if (number < kFirstTcpRule || Is(e, Field::protocol, WHYDROP_UDP) || !IsProxied(e)) return;
   if (number == 9 || number == 16 || number == 18) {
-    match->verdict = MakeVerdict(kProxyRule);
+    match->verdict = MakeVerdict(kProxyRule.Decides());
   } else {
     match->verdict.confidence = Confidence::kLow;
   }
@@ -51,7 +51,7 @@ Match MatchClient(const Evidence& e) {
     timed_out.Set(Field::error_kind, static_cast<int64_t>(ErrorKind::kTimedOut));
     timed_out.Set(Field::operation, WHYDROP_OP_APP_TIMEOUT);
     // An idle connection that is closed right after its last words looks silent too; then no rule finds silence.
-    const Rule* silence = MatchClientRule(timed_out);
+    const Decision* silence = MatchClientRule(timed_out);
     if (silence != nullptr) match.rule = silence;
   }
   if (match.rule != nullptr) {
@@ -100,7 +100,7 @@ Match MatchEarlierServerEnd(JoinedView view) {
     view.client_rule = 18;
   }
   Match match;
-  match.rule = JoinedRules().Match(view);
+  match.rule = MatchJoinedRule(view);
   if (match.rule == nullptr) return match;
   match.verdict = MakeVerdict(*match.rule);
   if (match.verdict.confidence > Confidence::kMedium) match.verdict.confidence = Confidence::kMedium;
@@ -108,7 +108,7 @@ Match MatchEarlierServerEnd(JoinedView view) {
 }
 
 Verdict JoinDeath(const JoinedView& view, const Verdict& client_verdict) {
-  const Rule* hang = DeathRules().Match(view);
+  const Decision* hang = MatchDeathRule(view);
   if (hang != nullptr) return MakeVerdict(*hang);
   if (IsServerEndEarlier(*view.client, view.server)) {
     const Match match = MatchEarlierServerEnd(view);
@@ -124,7 +124,7 @@ Verdict JoinDeath(const JoinedView& view, const Verdict& client_verdict) {
 
 Verdict JoinedVerdictOf(const JoinedView& view, const Verdict& client_verdict) {
   if (IsDeath(*view.client, client_verdict)) return JoinDeath(view, client_verdict);
-  const Rule* rule = JoinedRules().Match(view);
+  const Decision* rule = MatchJoinedRule(view);
   return rule != nullptr ? MakeVerdict(*rule) : client_verdict;
 }
 
@@ -167,8 +167,8 @@ Outcome OutcomeOf(Cause cause, const Evidence* client, const Evidence* server, b
 Verdict ClassifyConnection(const Evidence& evidence) { return MatchClient(evidence).verdict; }
 
 Verdict ClassifySessionEnd(const SessionEvidence& evidence) {
-  const Rule* rule = SessionRules().Match(evidence);
-  return MakeVerdict(rule != nullptr ? *rule : kNoRule);
+  const Decision* rule = MatchSessionRule(evidence);
+  return MakeVerdict(rule != nullptr ? *rule : kNoRule.Decides());
 }
 
 const char* OutcomeName(Outcome outcome) {
@@ -193,8 +193,8 @@ JoinedVerdict ClassifyJoined(const Evidence* client, const Evidence* server, con
   view.context = context;
   JoinedVerdict joined;
   if (client == nullptr) {
-    const Rule* rule = ServerAloneRules().Match(view);
-    joined.verdict = MakeVerdict(rule != nullptr ? *rule : kNoRule);
+    const Decision* rule = MatchServerAloneRule(view);
+    joined.verdict = MakeVerdict(rule != nullptr ? *rule : kNoRule.Decides());
   } else {
     const Match match = MatchClient(*client);
     view.client_rule = match.rule != nullptr ? match.rule->number : 0;

@@ -14,8 +14,6 @@
 
 namespace whydrop {
 
-struct Rule;  // rules.h
-
 struct Verdict {
   Cause cause = WHYDROP_CAUSE_UNKNOWN;
   Confidence confidence = Confidence::kNone;

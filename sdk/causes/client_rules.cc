@@ -319,7 +319,10 @@ bool IsCloseOfSilentConnection(const Evidence& e) {
   return LocalClose(e) && IsPositive(e, Field::outq_bytes) && AtLeast(e, Field::last_ack_recv_ms, kSilentAckMs);
 }
 
-const Rule* MatchClientRule(const Evidence& evidence) { return ClientRules().Match(evidence); }
+const Decision* MatchClientRule(const Evidence& evidence) {
+  static constexpr auto kDeciders = WithoutSentences(kClientRules);
+  return FirstMatch(kDeciders, evidence);
+}
 
 bool IsProxied(const Evidence& e) {
   if (!e.Has(Field::app_min_rtt_us) || !e.Has(Field::min_rtt_us)) return false;

@@ -194,4 +194,17 @@ RuleTable<JoinedRule> DeathRules() { return TableOf(kDeathRules); }
 RuleTable<JoinedRule> JoinedRules() { return TableOf(kJoinedRules); }
 RuleTable<JoinedRule> ServerAloneRules() { return TableOf(kServerAloneRules); }
 
+const Decision* MatchDeathRule(const JoinedView& view) {
+  static constexpr auto kDeciders = WithoutSentences(kDeathRules);
+  return FirstMatch(kDeciders, view);
+}
+const Decision* MatchJoinedRule(const JoinedView& view) {
+  static constexpr auto kDeciders = WithoutSentences(kJoinedRules);
+  return FirstMatch(kDeciders, view);
+}
+const Decision* MatchServerAloneRule(const JoinedView& view) {
+  static constexpr auto kDeciders = WithoutSentences(kServerAloneRules);
+  return FirstMatch(kDeciders, view);
+}
+
 }  // namespace whydrop

@@ -57,4 +57,9 @@ RuleTable<SessionRule> SessionRules() {
   return {kSessionRules, static_cast<int>(sizeof kSessionRules / sizeof *kSessionRules)};
 }
 
+const Decision* MatchSessionRule(const SessionEvidence& evidence) {
+  static constexpr auto kDeciders = WithoutSentences(kSessionRules);
+  return FirstMatch(kDeciders, evidence);
+}
+
 }  // namespace whydrop

@@ -3,7 +3,10 @@
 #include <cstring>
 
 #if defined(__x86_64__) && defined(__GNUC__)
+#include <cpuid.h>
 #include <nmmintrin.h>
+
+#include <atomic>
 #define WHYDROP_CRC32C_SSE42 1
 #endif
 
@@ -53,8 +56,18 @@ __attribute__((target("sse4.2"))) uint32_t Hardware(uint32_t crc, const uint8_t*
   return crc;
 }
 
-// The processor's answer to CPUID is cached by the compiler's runtime before any constructor runs.
-bool HasHardware() { return __builtin_cpu_supports("sse4.2") != 0; }
+// Asked once: the compiler's own answer, __builtin_cpu_supports, links 4 kB of tables of every processor.
+bool HasHardware() {
+  enum : int { kUnknown, kNo, kYes };
+  static std::atomic<int> known{kUnknown};
+  int answer = known.load(std::memory_order_relaxed);
+  if (answer == kUnknown) {
+    unsigned a, b, c = 0, d;
+    answer = __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_SSE4_2) != 0 ? kYes : kNo;
+    known.store(answer, std::memory_order_relaxed);
+  }
+  return answer == kYes;
+}
 #endif
 
 }  // namespace

@@ -157,6 +157,8 @@ ConnectionRef RingWriter::OpenConnection(const ConnectionIdentity& identity) {
   ClearLive(live, NowMs());
   ConnectionIdentity stored = identity;
   stored.number = static_cast<uint32_t>(life_->connections_opened.fetch_add(1, std::memory_order_relaxed)) + 1;
+  // A handle made up by the caller must not cost the record: the reader refuses one that follows a later one.
+  if (stored.previous >= stored.number) stored.previous = 0;
   Parts::StoreIdentity(*this, ref, stored, 1, 0);
   // Release: partner of the acquire in Live.
   live->state.store(LiveState(ref.generation, ConnectionState::kOpen), std::memory_order_release);

@@ -70,6 +70,11 @@ Status ReadHeader(const uint8_t* bytes, size_t size, RingIdentity* out, RingLayo
   id.started_boot_ms = LoadLe<uint64_t>(bytes + 128);
   id.system = LoadLe<int32_t>(bytes + 136);
   id.rotate_interval_ms = LoadLe<uint32_t>(bytes + 140);
+  // Who reports the session calculates with these.
+  if (id.started_unix_ms > static_cast<int64_t>(kMaxCount) || id.started_unix_ms < -static_cast<int64_t>(kMaxCount) ||
+      id.started_boot_ms > kMaxCount) {
+    return corrupt;
+  }
   if (id.role != WHYDROP_ROLE_CLIENT && id.role != WHYDROP_ROLE_SERVER) return corrupt;
   if (!ReadText(bytes + 144, kMaxAppIdBytes, IsAppId, id.app_id)) return corrupt;
   if (!ReadText(bytes + 208, kMaxVersionBytes, IsAppVersion, id.app_version)) return corrupt;

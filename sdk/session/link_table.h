@@ -1,7 +1,7 @@
 // The devices of this session: when each last went down. Tells at a failure whether the socket's link was down since
 // the last receive, also when it is up again.
 //
-// Thread rule: NumberOf and NoteDown on the worker; LastDownMs from any thread.
+// Thread rule: NumberOf, NoteDown and IsRepeat on the worker; LastDownMs from any thread.
 #ifndef WHYDROP_SESSION_LINK_TABLE_H
 #define WHYDROP_SESSION_LINK_TABLE_H
 
@@ -30,6 +30,18 @@ class LinkTable {
     if (number != 0) links_[number - 1].down_ms.store(now_ms, std::memory_order_release);
   }
 
+  // Whether the device was last told to be in this state already. Of a device that is new, or finds the table full, it
+  // was not.
+  bool IsRepeat(uint32_t interface_index, bool down) {
+    const uint32_t number = NumberOf(interface_index);
+    if (number == 0) return false;
+    const State told = down ? State::kDown : State::kUp;
+    State& last = told_[number - 1];
+    const bool repeat = last == told;
+    last = told;
+    return repeat;
+  }
+
   // Session time at which the device last went down, 0: never.
   uint64_t LastDownMs(uint32_t interface_index) const {
     for (const Link& link : links_) {
@@ -47,6 +59,8 @@ class LinkTable {
     std::atomic<uint64_t> down_ms{0};
   };
   Link links_[kLinks];
+  enum class State : uint8_t { kUntold, kUp, kDown };
+  State told_[kLinks] = {};  // worker only
 };
 
 }  // namespace whydrop

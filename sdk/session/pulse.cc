@@ -20,6 +20,11 @@ constexpr int64_t kClockStepMs = 1000;
 
 constexpr uint32_t kMaxLinks = 32;
 
+// What the system may write into the rings: an interface that flaps for days, or a machine that starves us every
+// second, must not push out what happened to the connections.
+constexpr uint64_t kNetworkEvery = 240;  // pulses, about a minute
+constexpr uint32_t kKeptSuspends = 64;   // of a session in the key ring; later ones go to the flow ring
+
 }  // namespace
 
 // On the thread that starts: the first failure may be reported before the worker runs.
@@ -81,8 +86,13 @@ void Worker::SeeSuspend(uint64_t now_ms, uint64_t boot_ms) {
   life->suspend_length_ms.store(length_ms, std::memory_order_relaxed);
   life->suspend_end_ms.store(now_ms, std::memory_order_release);
   suspended_since_heartbeat_ms_ += length_ms;
-  session_->writer().RecordKey(EventType::kSuspended, 0, static_cast<int64_t>(length_ms),
-                               static_cast<int64_t>(slept_ms));
+  const auto length = static_cast<int64_t>(length_ms);
+  const auto slept = static_cast<int64_t>(slept_ms);
+  if (++suspends_ <= kKeptSuspends) {
+    session_->writer().RecordKey(EventType::kSuspended, 0, length, slept);
+  } else {
+    session_->writer().RecordFlow(EventType::kSuspended, 0, length, slept);
+  }
 }
 
 void Worker::SeeStall() {
@@ -139,6 +149,7 @@ void Worker::SampleSystem() {
 
 void Worker::SeeNetwork() {
   if (!watch_.has_value()) return;
+  if (pulses_ % kNetworkEvery == 0) network_left_ = kNetworkEvents;
   const bool complete = watch_->Take(
       [](const platform::NetworkEvent& event, void* self) { static_cast<Worker*>(self)->SeeDevice(event); }, this);
   // A device below the socket's own (of a bridge, of a tunnel) has another number, so a change of any makes us look.
@@ -149,11 +160,19 @@ void Worker::SeeNetwork() {
 void Worker::SeeDevice(const platform::NetworkEvent& event) {
   RingWriter& writer = session_->writer();
   const auto type = static_cast<EventType>(event.type);
-  writer.RecordFlow(type, 0, links_.NumberOf(event.interface_index), 0);
-  if (type != EventType::kLinkDown && type != EventType::kLinkUp) return;
+  const bool down = type == EventType::kLinkDown;
+  const bool is_link = down || type == EventType::kLinkUp;
+  // The system tells a device's state again whenever anything about it changes.
+  const bool repeat = is_link && links_.IsRepeat(event.interface_index, down);
+  if (network_left_ != 0) --network_left_;
+  if (!repeat && network_left_ != 0) {
+    writer.RecordFlow(type, 0, links_.NumberOf(event.interface_index), 0);
+  } else if (!repeat) {
+    writer.CountLoss(Loss::kEventsDropped);
+  }
+  if (!is_link) return;
   links_changed_ = true;
   const uint64_t now_ms = writer.NowMs();
-  const bool down = type == EventType::kLinkDown;
   if (down) links_.NoteDown(event.interface_index, now_ms);
   session_->connections().ForEachOpen([&](LiveConnection* live) {
     if (live->link_index.load(std::memory_order_relaxed) != event.interface_index) return;

@@ -23,8 +23,6 @@ constexpr uint32_t kEraseMs = 2000;
 Status Worker::Start(Session* session) {
   session_ = session;
   consent_.store(session->settings().consent, std::memory_order_relaxed);
-  const Status status = waiter_.emplace().Open();
-  if (!status.ok()) return status;
   StartPulse();
   return thread_.Start("whydrop", Body, this);
 }
@@ -109,12 +107,20 @@ void Worker::Run() {
     Pulse();
     Serve();
     UploadWhenDue();
-    if (!stopping()) waiter_->Wait(kPulseMs, watch_.has_value() ? watch_->wait_handle() : -1);
+    if (!stopping()) waiter_->Wait(kPulseMs, network_left_ != 0 && watch_.has_value() ? watch_->wait_handle() : -1);
   }
+  // Asked for while a transfer took its time, and then the game stopped: what was promised is kept.
+  if (Asked(kErase) != 0) Serve();
 }
 
 void Worker::Prepare() {
   const Settings& settings = session_->settings();
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    // Who asked before finds no waiter, and is served before the first wait. Without one, requests wait for the pulse.
+    waiter_.emplace();
+    if (!waiter_->Open().ok()) settings.upload.log.Write(LogLevel::kWarning, "the worker cannot be woken at once");
+  }
   session_->storage().Prefault();
   if ((settings.flags & WHYDROP_FLAG_NO_NETWORK_WATCH) == 0) {
     const Status status = watch_.emplace().Open();

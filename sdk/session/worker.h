@@ -102,7 +102,10 @@ class Worker {
   LastSession last_session_;
 
   // Worker only.
+  static constexpr uint32_t kNetworkEvents = 120;  // a minute
   uint64_t pulses_ = 0;
+  uint32_t network_left_ = kNetworkEvents;  // 0: nobody waits for the next one, the pulse finds it
+  uint32_t suspends_ = 0;
   uint64_t pulse_ms_ = 0, pulse_boot_ms_ = 0;
   int64_t pulse_unix_ms_ = 0;
   uint64_t seen_heartbeat_ms_ = 0, suspended_since_heartbeat_ms_ = 0;

@@ -146,6 +146,7 @@ class Harvester {
 Harvester::Claim Harvester::Take(const std::string& name, platform::File* file, platform::FileFacts* facts,
                                  RingIdentity* identity) const {
   const std::string path = PathOf(name);
+  if (name == SessionHex(config_.own_session) + kRingSuffix) return Claim::kLeaveAlone;
   // Opening and closing an own ring would give its lock away.
   if (platform::IsOpenHere(path)) return Claim::kLeaveAlone;
   const Status opened = platform::File::OpenExisting(path, platform::File::Mode::kReadWrite, file);

@@ -28,6 +28,12 @@ void SetTimes(const RingContents& ring, uint64_t session_ms, SessionReport* repo
       std::count_if(ring.connections.begin(), ring.connections.end(), [](const RingConnection& c) { return c.open; }));
 }
 
+// The main loop's last sign of life, for the question whether it hung: while all stood still it was not to blame, so
+// the end of the last suspend counts like a heartbeat.
+uint64_t HangReferenceMs(const RingLife& life) {
+  return life.heartbeat_ms == 0 ? 0 : std::max(life.heartbeat_ms, life.suspend_end_ms);
+}
+
 }  // namespace
 
 uint64_t TimeOfDeathMs(const RingContents& ring) {
@@ -71,7 +77,7 @@ SessionReport ReportSession(const RingContents& ring, const HarvestFacts& facts)
   evidence.same_boot_known = facts.same_boot_known;
   evidence.same_boot = facts.same_boot;
   evidence.heartbeat_ever = life.heartbeat_ms != 0;
-  evidence.heartbeat_ms = life.heartbeat_ms;
+  evidence.heartbeat_ms = HangReferenceMs(life);
   evidence.tick_ms = life.tick_ms;
   evidence.oom_rose_known = facts.oom_rose_known;
   evidence.oom_rose = facts.oom_rose;
@@ -99,8 +105,9 @@ Evidence CompleteEvidence(const RingContents& ring, const SessionReport& report,
   evidence.Set(Field::session_end_confidence, static_cast<int64_t>(report.end.confidence));
   if (connection.link_down_ms != 0) evidence.Set(Field::link_down_at_death, 1);
   const RingLife& life = ring.life;
-  if (life.heartbeat_ms != 0 && life.tick_ms > life.heartbeat_ms) {
-    evidence.Set(Field::hang_gap_ms, static_cast<int64_t>(life.tick_ms - life.heartbeat_ms));
+  const uint64_t heartbeat_ms = HangReferenceMs(life);
+  if (heartbeat_ms != 0 && life.tick_ms > heartbeat_ms) {
+    evidence.Set(Field::hang_gap_ms, static_cast<int64_t>(life.tick_ms - heartbeat_ms));
   }
   return evidence;
 }

@@ -56,7 +56,9 @@ uint64_t AgeSeconds(const BatchFile& batch) {
     return now_ms > batch.ended_boot_ms ? (now_ms - batch.ended_boot_ms) / 1000 : 0;
   }
   const int64_t now_ms = platform::WallUnixMs();
-  return now_ms > batch.ended_unix_ms ? static_cast<uint64_t>(now_ms - batch.ended_unix_ms) / 1000 : 0;
+  // Without sign: a batch file may hold any number.
+  const uint64_t age_ms = static_cast<uint64_t>(now_ms) - static_cast<uint64_t>(batch.ended_unix_ms);
+  return now_ms > batch.ended_unix_ms ? age_ms / 1000 : 0;
 }
 
 uint32_t Random() {

@@ -53,6 +53,23 @@ void HangThenKill() {
   kill(getpid(), SIGKILL);
 }
 
+// Stopped as a debugger stops it, for longer than a hang takes, and killed before the main loop runs again.
+void StopThenKill() {
+  WaitForWorker();
+  whydrop_heartbeat();
+  const pid_t self = getpid();
+  if (fork() == 0) {
+    // The times themselves are what is tested.
+    kill(self, SIGSTOP);
+    std::this_thread::sleep_for(std::chrono::milliseconds(6500));
+    kill(self, SIGCONT);
+    std::this_thread::sleep_for(std::chrono::milliseconds(800));
+    kill(self, SIGKILL);
+    _exit(0);
+  }
+  while (true) pause();
+}
+
 // What game handlers commonly do: give the signal back to the system, then return or raise it again.
 void ResetAndReturn(int signal_number) { signal(signal_number, SIG_DFL); }
 void ResetAndRaise(int signal_number) {
@@ -144,6 +161,7 @@ const Death kDeaths[] = {
        _exit(0);
      }},
     {"hang", WHYDROP_CAUSE_CLIENT_HANG, 0, HangThenKill},
+    {"stopped", WHYDROP_CAUSE_CLIENT_KILLED, 0, StopThenKill},
 };
 
 int RunChild(const std::string& name, const char* dir) {

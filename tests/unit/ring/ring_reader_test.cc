@@ -217,6 +217,23 @@ TEST_CASE("an unknown version is unsupported, and a header that lies about its s
   CHECK(ReadRing(bytes.data(), 0, &contents).kind == StatusKind::kCorrupt);
 }
 
+TEST_CASE("a header whose clocks no one can calculate with is corrupt") {
+  const std::vector<uint8_t> good = FullRing();
+  RingContents contents;
+  for (const size_t clock : {size_t{112}, size_t{128}}) {
+    for (const uint64_t lie : {uint64_t{INT64_MAX}, uint64_t{1} << 57}) {
+      std::vector<uint8_t> bytes = good;
+      StoreLe<uint64_t>(&bytes[clock], lie);
+      SignHeader(&bytes);
+      CHECK(ReadRing(bytes.data(), bytes.size(), &contents).kind == StatusKind::kCorrupt);
+    }
+  }
+  std::vector<uint8_t> bytes = good;
+  StoreLe<int64_t>(&bytes[112], INT64_MIN);
+  SignHeader(&bytes);
+  CHECK(ReadRing(bytes.data(), bytes.size(), &contents).kind == StatusKind::kCorrupt);
+}
+
 TEST_CASE("numbers of the life page that cannot be are left out and counted") {
   TestRing ring;
   ring.writer.life()->tick_ms = 5000;

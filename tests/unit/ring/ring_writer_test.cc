@@ -184,6 +184,18 @@ TEST_CASE("repeats of one endpoint and cause go to the totals only after four") 
   CHECK(contents.life.losses[static_cast<size_t>(Loss::kEventsDropped)] == 0);
 }
 
+TEST_CASE("a predecessor that cannot be costs the link, not the record") {
+  TestRing ring;
+  ConnectionIdentity identity = TestConnection("gate-1");
+  identity.previous = 9;
+  const ConnectionRef ref = ring.writer.OpenConnection(identity);
+  CHECK(ring.writer.EndConnection(ref, Evidence{}, WHYDROP_CAUSE_SERVER_CLOSE, Confidence::kHigh));
+  const RingContents contents = ring.Read();
+  CHECK(contents.damage.slots_damaged == 0);
+  REQUIRE(FindConnection(contents, 1) != nullptr);
+  CHECK(FindConnection(contents, 1)->identity.previous == 0);
+}
+
 TEST_CASE("ends go to the flow ring when the key ring is full") {
   TestRing ring;
   while (ring.writer.RecordKey(EventType::kOpened, 0, 0, 0)) {

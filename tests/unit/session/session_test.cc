@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "ring/ring_layout.h"
+#include "session/link_table.h"
 #include "session_fixture.h"
 
 using whydrop_test::OpenTcp;
@@ -256,6 +257,75 @@ TEST_CASE("consent that is withdrawn deletes the ring at once and recording goes
   CHECK(whydrop_flush(5000) == WHYDROP_OK);
   CHECK(dir.Files(".ring").empty());
   CHECK(Stats().storage == WHYDROP_STORAGE_VOLATILE);
+}
+
+TEST_CASE("consent denied at a later start of the same process deletes what the earlier one left") {
+  TempDir dir;
+  Started session(dir.path());
+  REQUIRE(session.Start() == WHYDROP_OK);
+  whydrop_conn_close(OpenTcp(), WHYDROP_CLOSE_NORMAL);
+  whydrop_flush(20000);
+  whydrop_stop();
+  session.config.consent = WHYDROP_CONSENT_DENIED;
+  REQUIRE(session.Start() == WHYDROP_OK);
+  whydrop_flush(20000);
+  CHECK(dir.Files(".ring").empty());
+  CHECK(dir.Files(".batch").empty());
+}
+
+namespace {
+
+// A transport that hangs until it is let go.
+struct HungTransport {
+  std::atomic<bool> entered{false};
+  std::atomic<bool> let_go{false};
+  static void WHYDROP_CALL Post(const whydrop_request*, whydrop_response*, void* user) {
+    auto* self = static_cast<HungTransport*>(user);
+    self->entered.store(true);
+    while (!self->let_go.load()) std::this_thread::yield();
+  }
+};
+HungTransport hung;
+
+}  // namespace
+
+TEST_CASE("while a transport hangs, stop returns soon, and a consent that was denied meanwhile is kept") {
+  TempDir dir;
+  Started session(dir.path());
+  REQUIRE(session.Start() == WHYDROP_OK);
+  whydrop_stop();
+  session.config.upload_url = "https://localhost/v1/batches";
+  session.config.transport = HungTransport::Post;
+  session.config.transport_user = &hung;
+  REQUIRE(session.Start() == WHYDROP_OK);
+  std::thread flush([] { whydrop_flush(30000); });
+  while (!hung.entered.load()) std::this_thread::yield();
+  CHECK(whydrop_set_consent(WHYDROP_CONSENT_DENIED) == WHYDROP_ERROR_TIMEOUT);
+  const auto before = std::chrono::steady_clock::now();
+  whydrop_stop();
+  whydrop_stop();
+  // 50 ms by the contract; more on a machine that is busy with other things.
+  CHECK(std::chrono::steady_clock::now() - before < std::chrono::seconds(1));
+  CHECK(whydrop_start(&session.config) == WHYDROP_ERROR_ALREADY_STARTED);
+  hung.let_go.store(true);
+  flush.join();
+  session.config.consent = WHYDROP_CONSENT_UNKNOWN;
+  REQUIRE(session.Start() == WHYDROP_OK);
+  CHECK(dir.Files(".ring").size() == 1);
+  CHECK(dir.Files(".batch").empty());
+  whydrop_flush(20000);
+  CHECK(dir.Files(".batch").empty());
+}
+
+TEST_CASE("a device's state that is told again is a repeat, another one is not") {
+  whydrop::LinkTable links;
+  CHECK_FALSE(links.IsRepeat(3, true));
+  CHECK(links.IsRepeat(3, true));
+  CHECK_FALSE(links.IsRepeat(4, true));
+  CHECK_FALSE(links.IsRepeat(3, false));
+  CHECK(links.IsRepeat(3, false));
+  CHECK(links.IsRepeat(4, true));
+  for (uint32_t index = 100; index < 200; ++index) CHECK_FALSE(links.IsRepeat(index, true));
 }
 
 TEST_CASE("the game's crash handlers stay where they are if it asks for that") {

@@ -103,9 +103,7 @@ std::string ReadFile(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
-void WriteFile(const std::string& path, const std::string& bytes) {
-  std::ofstream(path, std::ios::binary) << bytes;
-}
+void WriteFile(const std::string& path, const std::string& bytes) { std::ofstream(path, std::ios::binary) << bytes; }
 
 bool Contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
@@ -248,8 +246,8 @@ TEST_CASE("a file that is damaged, cut, empty or something else is refused with 
   const std::string good = ReadFile(path);
   Loaded loaded;
   std::string error;
-  for (const std::string& bytes : {std::string(), good.substr(0, 100), good.substr(0, 5000), std::string(good.size(), '\xff'),
-                                   std::string("WHYDROP")}) {
+  for (const std::string& bytes : {std::string(), good.substr(0, 100), good.substr(0, 5000),
+                                   std::string(good.size(), '\xff'), std::string("WHYDROP")}) {
     WriteFile(path, bytes);
     CHECK_FALSE(tools::Load(path, &loaded, &error));
     CHECK(Contains(error, "neither a ring nor a batch"));

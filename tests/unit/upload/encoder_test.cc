@@ -7,6 +7,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "platform/ring_storage.h"
+#include "ring/ring_writer.h"
 #include "sample_ring.h"
 #include "upload/batch_encoder.h"
 #include "upload/wire.h"
@@ -158,6 +160,47 @@ TEST_CASE("parts are cut at 2,000 records and 192 KiB, lose nothing and are the 
   CHECK(connections == ring.connections.size());
   CHECK(events == ring.events.size());
   CHECK(losses == 1);
+}
+
+// Through the real writer, reader and encoder.
+TEST_CASE("every one of 10,000 ended connections is told exactly once, one by one or in a total") {
+  for (const int with_token_every : {1, 2, 10000}) {
+    CAPTURE(with_token_every);
+    RingLayout layout;
+    REQUIRE(PlanRing(256 << 10, 64, &layout));
+    platform::RingStorage storage;
+    REQUIRE(storage.CreateAs(platform::StorageMode::kVolatile, "", layout.total_bytes).ok());
+    RingIdentity identity;
+    identity.nonce = 7;
+    std::snprintf(identity.app_id, sizeof identity.app_id, "sample.game");
+    std::snprintf(identity.app_version, sizeof identity.app_version, "1");
+    RingWriter writer;
+    writer.Format(&storage, layout, identity);
+    const Cause causes[] = {WHYDROP_CAUSE_SERVER_CLOSE, WHYDROP_CAUSE_LOCAL_CLOSE, WHYDROP_CAUSE_CONNECT_REFUSED};
+    for (int i = 0; i < 10000; ++i) {
+      ConnectionIdentity connection;
+      connection.protocol = WHYDROP_TCP;
+      connection.has_token = i % with_token_every == 0;
+      std::snprintf(connection.endpoint, sizeof connection.endpoint, "gate-%d", i / 7 % 5);
+      Evidence evidence;
+      evidence.Set(Field::established, i % 3 == 0 ? 1 : 0);
+      REQUIRE(writer.EndConnection(writer.OpenConnection(connection), evidence, causes[i / 11 % 3], Confidence::kHigh));
+      writer.RecordFlow(EventType::kClosed, 0, i, 0);
+    }
+    RingContents ring;
+    REQUIRE(ReadRing(storage.data(), storage.size(), &ring).ok());
+    uint64_t one_by_one = 0;
+    uint64_t in_totals = 0;
+    const std::vector<Rotation> rotations = PlanRotations(ring, {});
+    REQUIRE(rotations.size() == 1);
+    for (const wire::Batch& batch : Parse(EncodeRotation(ring, rotations[0].report, rotations[0].scope))) {
+      one_by_one += static_cast<uint64_t>(batch.connections_size());
+      for (const wire::CloseTotal& total : batch.close_totals()) in_totals += total.count();
+    }
+    CHECK(one_by_one > 100);
+    CHECK(in_totals > 5000);
+    CHECK(one_by_one + in_totals == 10000);
+  }
 }
 
 TEST_CASE("the time of death is the clean mark's, else the crash's, else the last sign of life") {

@@ -274,8 +274,13 @@ TEST_CASE("hostile batch files are moved aside once and counted") {
   std::filesystem::create_symlink("/etc/passwd", launch.state.path + "/" + std::string(32, 'c') + "-0-0.batch");
   launch.state.Write("notes.batch", "mine");
   CHECK(launch.Send() == SendResult::kAllSent);
-  CHECK(launch.own.writer.LossCount(Loss::kBatchesDropped) >= 2);
-  CHECK(launch.Waiting() <= 2);
+  CHECK(launch.own.writer.LossCount(Loss::kBatchesDropped) == 2);  // a link is no file and is not even listed
+  CHECK(launch.own.writer.LossCount(Loss::kBytesDropped) == 7 + (300 << 10));
+  CHECK(launch.state.Count(".batch.bad") == 2);
+  CHECK(launch.Waiting() == 2);  // the link and the notes
+  CHECK(launch.uploader->counters().sent == 1);
+  CHECK(launch.Send() == SendResult::kAllSent);
+  CHECK(launch.own.writer.LossCount(Loss::kBatchesDropped) == 2);
   CHECK(launch.state.Read("notes.batch") == "mine");
 }
 
