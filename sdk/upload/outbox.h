@@ -1,6 +1,8 @@
 // The batches that wait: one immutable file each, `<session hex>-<rotation>-<part>.batch`, in the state directory.
-// FORMAT.md of the ring describes the bytes. A batch that exists is never written again, and is deleted only for a
-// verified acknowledgement or for a loss that is counted.
+// FORMAT.md of the ring describes the bytes. A batch of a finished rotation is never written again, and is deleted only
+// for a verified acknowledgement or for a loss that is counted. Until its rotation is finished (the seal of a running
+// server, the removal of a dead session's ring) none is sent, and an attempt that was broken off is thrown away whole:
+// what stands beside the records may have changed since.
 //
 // Thread rule: one thread; several processes may share the directory.
 #ifndef WHYDROP_UPLOAD_OUTBOX_H
