@@ -1,7 +1,7 @@
 # The Debian packages that building, showing and testing whydrop needs, in this one place. To be sourced by bash:
 #
 #   . packaging/debian-packages.sh
-#   whydrop_install_packages build|demo|test...
+#   whydrop_install_packages build|demo|test|bench...
 #
 # Installs only what is missing, asks apt for new lists only when the known ones do not serve, and says nothing when
 # there is nothing to do.
@@ -12,7 +12,8 @@ whydrop_packages() {
                 libprotobuf-dev libboost-dev libssl-dev libsqlite3-dev ;;
     demo) whydrop_packages build && echo python3 iproute2 ;;
     test) whydrop_packages demo && echo doctest-dev clang binutils openssl ccache ;;
-    *) echo "whydrop_install_packages: build, demo or test, not '$1'" >&2; return 2 ;;
+    bench) whydrop_packages build && echo libspdlog-dev ;;
+    *) echo "whydrop_install_packages: build, demo, test or bench, not '$1'" >&2; return 2 ;;
   esac
 }
 

@@ -131,9 +131,10 @@ step "dev: build" build dev || finish
 tests "dev: tests" dev -LE "architecture|long"
 [ "$mode" = quick ] && finish
 
-if step "asan: configure" configure asan -DWHYDROP_BUILD_SAMPLES=OFF -DWHYDROP_BUILD_TOOLS=OFF; then
-  mapfile -t asan_targets < <(targets asan 'tests/(unit|crash|fuzz)/all')
-  step "asan: build" build asan --target "${asan_targets[@]}" && tests "asan: tests" asan -R '^(unit|crash|fuzz)\.' -LE long
+if step "asan: configure" configure asan; then
+  mapfile -t asan_targets < <(targets asan 'tests/(unit|crash|fuzz)/all|samples/collector/all')
+  step "asan: build" build asan --target "${asan_targets[@]}" &&
+    tests "asan: tests" asan -R '^(unit|crash|fuzz)\.|^e2e\.collector$' -LE long
 fi
 
 if step "tsan: configure" configure tsan -DWHYDROP_BUILD_SAMPLES=OFF -DWHYDROP_BUILD_TOOLS=OFF; then

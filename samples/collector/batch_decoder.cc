@@ -23,15 +23,39 @@ CodedInputStream MakeStream(std::string_view body) {
   return CodedInputStream(reinterpret_cast<const uint8_t*>(body.data()), static_cast<int>(body.size()));
 }
 
-// Counts records before anything is allocated for them: two bytes on the wire become some hundred in memory.
-bool CountRecords(std::string_view body, size_t* count) {
+// Fields of the batch beside its records, and of its session: known ones are some fifty.
+constexpr size_t kMaxOtherFields = 256;
+
+struct FieldCounts {
+  size_t records = 0;
+  size_t others = 0;
+};
+
+bool CountSessionFields(CodedInputStream* stream, FieldCounts* counts) {
+  uint32_t size = 0;
+  if (!stream->ReadVarint32(&size)) return false;
+  const CodedInputStream::Limit outside = stream->PushLimit(static_cast<int>(std::min<uint32_t>(size, INT32_MAX)));
+  while (const uint32_t tag = stream->ReadTag()) {
+    ++counts->others;
+    if (!WireFormatLite::SkipField(stream, tag)) return false;
+  }
+  const bool whole = stream->ConsumedEntireMessage();
+  stream->PopLimit(outside);
+  return whole;
+}
+
+// Counts before anything is allocated: two bytes on the wire become some hundred in memory.
+bool CountFields(std::string_view body, FieldCounts* counts) {
   CodedInputStream stream = MakeStream(body);
   stream.SetRecursionLimit(kMaxNesting);
-  *count = 0;
+  constexpr uint32_t kSessionTag = v1::Batch::kSessionFieldNumber << 3 | WireFormatLite::WIRETYPE_LENGTH_DELIMITED;
   while (const uint32_t tag = stream.ReadTag()) {
     const int number = WireFormatLite::GetTagFieldNumber(tag);
-    if (number >= v1::Batch::kConnectionsFieldNumber && number <= v1::Batch::kCloseTotalsFieldNumber) ++*count;
-    if (!WireFormatLite::SkipField(&stream, tag)) return false;
+    const bool record = number >= v1::Batch::kConnectionsFieldNumber && number <= v1::Batch::kCloseTotalsFieldNumber;
+    ++(record ? counts->records : counts->others);
+    if (!(tag == kSessionTag ? CountSessionFields(&stream, counts) : WireFormatLite::SkipField(&stream, tag))) {
+      return false;
+    }
   }
   return stream.ConsumedEntireMessage();
 }
@@ -153,16 +177,18 @@ DecodeResult DecodeBatch(std::string_view body, Batch* batch, std::string* error
   // libprotobuf would write a line to stderr for every string that is no UTF-8, at the pace of the sender.
   static const bool quiet = (google::protobuf::SetLogHandler(nullptr), true);
   (void)quiet;
-  size_t records = 0;
+  FieldCounts counts;
   v1::Batch message;
   CodedInputStream stream = MakeStream(body);
   stream.SetRecursionLimit(kMaxNesting);
-  if (!CountRecords(body, &records)) {
+  if (!CountFields(body, &counts)) {
     *error = "the body is not a whydrop.v1.Batch";
     return DecodeResult::kNotABatch;
   }
-  if (records > kMaxRecords) {
-    *error = "the batch holds " + std::to_string(records) + " records, at most 4096 are taken";
+  if (counts.records > kMaxRecords || counts.others > kMaxOtherFields) {
+    *error = "the batch holds " + std::to_string(counts.records) + " records and " + std::to_string(counts.others) +
+             " other fields, at most " + std::to_string(kMaxRecords) + " and " + std::to_string(kMaxOtherFields) +
+             " are taken";
     return DecodeResult::kTooManyRecords;
   }
   if (!message.ParseFromCodedStream(&stream) || !stream.ConsumedEntireMessage()) {

@@ -1,13 +1,13 @@
 #include "samples/collector/sqlite_queries.h"
 
-#include <cstdlib>
+#include <algorithm>
 
 #include "samples/collector/sqlite_schema.h"
 
 namespace whydrop::collector {
 namespace {
 
-constexpr int kMaxGroups = 10000;
+constexpr size_t kMaxGroups = 10000;
 const std::string kTagPrefix = "tag:";
 
 bool IsTag(const std::string& dimension) { return dimension.compare(0, kTagPrefix.size(), kTagPrefix) == 0; }
@@ -46,7 +46,9 @@ std::string ValueName(const std::string& dimension, const Statement& row, int co
 
 std::string Filters(const AttributionQuery& query) {
   std::string sql = " WHERE 1";
-  if (!query.app_id.empty()) sql += " AND c.app_id = ?";
+  // Without a time most rows are wanted: the plus keeps SQLite from fetching them one by one through the index by time.
+  const bool timed = query.from || query.to;
+  if (!query.app_id.empty()) sql += timed ? " AND c.app_id = ?" : " AND +c.app_id = ?";
   if (query.from) sql += " AND c.at_s >= ?";
   if (query.to) sql += " AND c.at_s < ?";
   return sql;
@@ -58,24 +60,14 @@ void BindFilters(const AttributionQuery& query, Statement* statement) {
   if (query.to) statement->Int(*query.to);
 }
 
-std::string OutcomeFilter(const AttributionQuery& query) {
-  return query.outcome ? "c.outcome = " + std::to_string(static_cast<int32_t>(*query.outcome)) : "1";
-}
-
-void ReadTotals(const Database& db, const AttributionQuery& query, int64_t now_s, Attribution* out) {
-  const std::string selected = OutcomeFilter(query);
-  Statement totals(db, "SELECT sum(CASE WHEN c.kind < 2 AND " + selected +
-                           " THEN c.count END), sum(CASE WHEN c.kind = 0 AND " + selected +
-                           " THEN c.count END), sum(CASE WHEN c.kind = 2 THEN c.count END), sum(CASE WHEN c.kind < 2 "
-                           "AND c.decided_s > ? AND " +
-                           selected + " THEN c.count END) FROM connections c" + Filters(query));
-  totals.Int(now_s);
-  BindFilters(query, &totals);
-  totals.Step();
-  out->connections = static_cast<uint64_t>(totals.IntAt(0));
-  out->reported = static_cast<uint64_t>(totals.IntAt(1));
-  out->unjoined_server_records = static_cast<uint64_t>(totals.IntAt(2));
-  out->pending = static_cast<uint64_t>(totals.IntAt(3));
+// Apart from the groups, whose index does not know it: few connections wait, and an index of their own has them.
+uint64_t CountPending(const Database& db, const AttributionQuery& query, int64_t now_s) {
+  std::string selected = " AND c.kind < 2 AND c.decided_s > ?";
+  if (query.outcome) selected += " AND c.outcome = " + std::to_string(static_cast<int32_t>(*query.outcome));
+  Statement pending(db, "SELECT sum(c.count) FROM connections c" + Filters(query) + selected);
+  BindFilters(query, &pending);
+  pending.Int(now_s).Step();
+  return static_cast<uint64_t>(pending.IntAt(0));
 }
 
 SessionView ReadSession(const Statement& row) {
@@ -100,32 +92,46 @@ SessionView ReadSession(const Statement& row) {
 
 }  // namespace
 
+// One statement and one pass, so totals and groups speak of the same moment while the writer goes on.
 Attribution ReadAttribution(const Database& db, const AttributionQuery& query, int64_t now_s) {
-  const ReadTransaction snapshot(db);
   Attribution out;
-  ReadTotals(db, query, now_s, &out);
+  out.pending = CountPending(db, query, now_s);
   std::string columns, joins, by;
+  const bool by_cause = std::count(query.group_by.begin(), query.group_by.end(), "cause") != 0;
   for (size_t i = 0; i < query.group_by.size(); ++i) {
     columns += Column(query.group_by[i], i) + ", ";
-    by += (i == 0 ? "" : ", ") + std::to_string(i + 1);
+    // A cause has one side, so grouping by the cause is enough, and an index can serve it.
+    if (query.group_by[i] != "side" || !by_cause) by += (by.empty() ? "" : ", ") + std::to_string(i + 1);
     if (IsTag(query.group_by[i])) {
       const std::string alias = "t" + std::to_string(i);
       joins += " LEFT JOIN session_tags " + alias + " ON " + alias + ".session = c.session AND " + alias + ".key = ?";
     }
   }
-  Statement groups(db, "SELECT " + columns + "sum(c.count) FROM connections c" + joins + Filters(query) +
-                           " AND c.kind < 2 AND " + OutcomeFilter(query) + " GROUP BY " + by +
-                           " ORDER BY sum(c.count) DESC, " + by + " LIMIT " + std::to_string(kMaxGroups));
+  // Server records without a token count apart, whatever their outcome.
+  const std::string selected =
+      query.outcome ? " AND (c.kind = 2 OR c.outcome = " + std::to_string(static_cast<int32_t>(*query.outcome)) + ")"
+                    : "";
+  Statement groups(db, "SELECT " + columns +
+                           "coalesce(sum(c.count) FILTER (WHERE c.kind < 2), 0) AS counted, "
+                           "sum(c.count) FILTER (WHERE c.kind = 0), sum(c.count) FILTER (WHERE c.kind = 2) "
+                           "FROM connections c" +
+                           joins + Filters(query) + selected + " GROUP BY " + by + " ORDER BY counted DESC, " + by);
   for (const std::string& dimension : query.group_by) {
     if (IsTag(dimension)) groups.Text(dimension.substr(kTagPrefix.size()));
   }
   BindFilters(query, &groups);
+  const int counted = static_cast<int>(query.group_by.size());
   while (groups.Step()) {
+    const auto connections = static_cast<uint64_t>(groups.IntAt(counted));
+    out.connections += connections;
+    out.reported += static_cast<uint64_t>(groups.IntAt(counted + 1));
+    out.unjoined_server_records += static_cast<uint64_t>(groups.IntAt(counted + 2));
+    if (connections == 0 || out.groups.size() >= kMaxGroups) continue;
     AttributionGroup group;
     for (size_t i = 0; i < query.group_by.size(); ++i) {
       group.values.push_back(ValueName(query.group_by[i], groups, static_cast<int>(i)));
     }
-    group.connections = static_cast<uint64_t>(groups.IntAt(static_cast<int>(query.group_by.size())));
+    group.connections = connections;
     out.groups.push_back(std::move(group));
   }
   return out;

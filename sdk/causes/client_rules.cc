@@ -8,6 +8,7 @@ constexpr int64_t kSilentAckMs = 3000;   // closed with unacknowledged data and 
 constexpr int64_t kSuspendMs = 3000;     // a shorter freeze breaks no connection
 constexpr int64_t kLateNoticeMs = 5000;  // 10053 this soon after data: the peer's close, noticed late
 constexpr int64_t kFreshDataMs = 1000;   // small segments still arrive
+constexpr int64_t kMinRtoMs = 200;       // Linux: TCP_RTO_MIN
 constexpr int64_t kTcpStateClose = 7;
 constexpr int64_t kProxyExtraUs = 100 * 1000;
 constexpr int64_t kProxyExtraLoopbackUs = 20 * 1000;
@@ -102,8 +103,13 @@ bool WindowClosed(const Evidence& e) {
   return IsEstablished(e) && IsTcp(e) && IsTimeout(e) && Is(e, Field::snd_wnd_bytes, 0) &&
          AtMost(e, Field::last_ack_recv_ms, kAckFlowsMs);
 }
+// Data that was sent so shortly before says nothing: Linux itself waits at least this long before it sends it again.
+bool NothingOverdue(const Evidence& e) {
+  return Is(e, Field::outq_bytes, 0) ||
+         (e.Has(Field::outq_bytes) && Is(e, Field::retransmits, 0) && AtMost(e, Field::last_data_sent_ms, kMinRtoMs));
+}
 bool AcksButNoAnswer(const Evidence& e) {
-  return IsEstablished(e) && IsTcp(e) && IsAppTimeout(e) && Is(e, Field::outq_bytes, 0) &&
+  return IsEstablished(e) && IsTcp(e) && IsAppTimeout(e) && NothingOverdue(e) &&
          AtMost(e, Field::last_ack_recv_ms, kAckFlowsMs) && AtLeast(e, Field::last_data_recv_ms, kAckFlowsMs + 1) &&
          !IsPositive(e, Field::inq_bytes);
 }

@@ -107,6 +107,8 @@ void Worker::Run() {
     Pulse();
     Serve();
     UploadWhenDue();
+    // A stop of the whole process during the wait must not pass for work that took long.
+    if (busy()) Pulse();
     if (!stopping()) waiter_->Wait(kPulseMs, network_left_ != 0 && watch_.has_value() ? watch_->wait_handle() : -1);
   }
   // Asked for while a transfer took its time, and then the game stopped: what was promised is kept.
@@ -120,6 +122,7 @@ void Worker::Prepare() {
     // Who asked before finds no waiter, and is served before the first wait. Without one, requests wait for the pulse.
     waiter_.emplace();
     if (!waiter_->Open().ok()) settings.upload.log.Write(LogLevel::kWarning, "the worker cannot be woken at once");
+    waiter_->Wake();  // for them: the pulse that follows their work comes at once
   }
   session_->storage().Prefault();
   if ((settings.flags & WHYDROP_FLAG_NO_NETWORK_WATCH) == 0) {
@@ -186,9 +189,11 @@ void Worker::UploadWhenDue() {
   }
   if (now_ms < send_at_ms_ || !MaySend()) return;
   busy_.store(true, std::memory_order_release);
-  uploader->Send(interrupt_, false);
+  const SendResult result = uploader->Send(interrupt_, false);
   const uint32_t next_ms = uploader->NextSendDelayMs();
-  send_at_ms_ = next_ms == UINT32_MAX ? UINT64_MAX : session_->writer().NowMs() + next_ms;
+  // With nothing left the outbox is not even listed until a seal or a flush puts something in.
+  const bool done = result == SendResult::kAllSent || result == SendResult::kDisabled || next_ms == UINT32_MAX;
+  send_at_ms_ = done ? UINT64_MAX : session_->writer().NowMs() + next_ms;
 }
 
 void Worker::Serve() {

@@ -43,13 +43,25 @@ double NsPerCall(Call call) {
   return Median(runs);
 }
 
-uint64_t ResidentKib() {
-  unsigned long total = 0, resident = 0;
-  std::FILE* file = std::fopen("/proc/self/statm", "r");
-  if (file == nullptr) return 0;
-  if (std::fscanf(file, "%lu %lu", &total, &resident) != 2) resident = 0;
+struct MemoryKib {
+  uint64_t resident = 0;
+  uint64_t unshared = 0;  // held by this process alone
+};
+
+MemoryKib ResidentMemory() {
+  MemoryKib memory;
+  std::FILE* file = std::fopen("/proc/self/smaps_rollup", "r");
+  if (file == nullptr) return memory;
+  char line[256];
+  while (std::fgets(line, sizeof line, file) != nullptr) {
+    unsigned long long kib = 0;
+    if (std::sscanf(line, "Rss: %llu", &kib) == 1) memory.resident = kib;
+    if (std::sscanf(line, "Private_Clean: %llu", &kib) == 1 || std::sscanf(line, "Private_Dirty: %llu", &kib) == 1) {
+      memory.unshared += kib;
+    }
+  }
   std::fclose(file);
-  return resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE)) / 1024;
+  return memory;
 }
 
 // Open, allocate and map a ring's file, an alternate stack, seven handlers.
@@ -93,8 +105,9 @@ int main() {
   config.state_dir = dir.c_str();
 
   std::vector<double> floor_us, start_us;
-  const uint64_t before_kib = ResidentKib();
-  uint64_t after_kib = 0;
+  ResidentMemory();  // what reading costs is there before
+  const MemoryKib before = ResidentMemory();
+  MemoryKib after;
   for (int i = 0; i < 21; ++i) {
     floor_us.push_back(FloorUs(dir + "/floor" + std::to_string(i)));
     uint64_t start = NowNs();
@@ -107,13 +120,14 @@ int main() {
     start_us.push_back(static_cast<double>(NowNs() - start) / 1000);
     if (result != WHYDROP_OK) return 1;
     whydrop_flush(10000);
-    if (i == 0) after_kib = ResidentKib();
+    if (i == 0) after = ResidentMemory();
     if (i != 20) whydrop_stop();
   }
   std::printf("start: %.0f us, floor %.0f us, ratio %.2f (first %.0f us)\n", Median(start_us), Median(floor_us),
               Median(start_us) / Median(floor_us), start_us[0]);
-  std::printf("resident memory of the first session: %llu KiB, ring 256 KiB\n",
-              static_cast<unsigned long long>(after_kib - before_kib));
+  std::printf("resident memory of the first session: %llu KiB, of them not shared with others %llu KiB, ring 256 KiB\n",
+              static_cast<unsigned long long>(after.resident - before.resident),
+              static_cast<unsigned long long>(after.unshared - before.unshared));
 
   whydrop_conn_info info = {};
   info.struct_size = sizeof info;

@@ -1,7 +1,6 @@
-"""Drives the real whydrop-collector over HTTP with batches encoded by hand."""
+"""What the collector counts, refuses and survives, asked over HTTP of the real program."""
 import argparse
 import gzip
-import hashlib
 import http.client
 import json
 import os
@@ -12,191 +11,13 @@ import sqlite3
 import ssl
 import subprocess
 import sys
-import tempfile
 import threading
-import time
 import unittest
 import zlib
 
-COLLECTOR = None
-ACCEPTED, DUPLICATE, REJECTED, DISABLED = 1, 2, 3, 4
-
-
-def varint(value):
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def field(number, value):
-    """int: varint; str, bytes: length-delimited."""
-    if isinstance(value, int):
-        return varint(number << 3) + varint(value)
-    data = value.encode() if isinstance(value, str) else value
-    return varint(number << 3 | 2) + varint(len(data)) + data
-
-
-def message(fields):
-    return b"".join(field(number, value) for number, value in fields)
-
-
-def read_message(data):
-    fields, at = {}, 0
-
-    def read_varint():
-        nonlocal at
-        value = shift = 0
-        while True:
-            byte = data[at]
-            at += 1
-            value |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                return value
-    while at < len(data):
-        tag = read_varint()
-        value = read_varint()
-        if tag & 7 == 2:
-            value, at = data[at:at + value], at + value
-        fields[tag >> 3] = value
-    return fields
-
-
-def session_id(name):
-    return hashlib.md5(name.encode()).digest()
-
-
-def token_hash(app, token):
-    return hashlib.sha256(app.encode() + b"\0" + token.encode()).digest()[:16]
-
-
-def evidence(**values):
-    numbers = {"error_kind": 1, "os_error": 2, "operation": 3, "established": 4, "peer_closed": 5,
-               "closed_locally": 6, "close_reason": 7, "announced_reason": 8, "protocol": 9, "retransmits": 11,
-               "outq_bytes": 13, "path_mtu_bytes": 23, "sent_since_recv_bytes": 26, "linger_zero": 35,
-               "largest_send_bytes": 38, "unread_at_close_bytes": 39, "session_end": 50,
-               "session_end_confidence": 51, "ended_ms": 54}
-    return message(sorted((numbers[name], int(value)) for name, value in values.items()))
-
-
-CLOSED = dict(established=1, closed_locally=1, protocol=1, ended_ms=1000)
-RESET = dict(error_kind=1, os_error=104, operation=5, established=1, protocol=1, ended_ms=1000)
-
-
-def crashed():
-    return dict(established=1, protocol=1, ended_ms=1000, session_end=200, session_end_confidence=3)
-
-
-def connection(number, ev, token=None, app="game", endpoint="gate-1", previous=0, is_open=0, network=None):
-    fields = [(1, number)]
-    if previous:
-        fields.append((2, previous))
-    if token:
-        fields.append((3, token_hash(app, token)))
-    if endpoint:
-        fields.append((4, endpoint))
-    if network:
-        fields.append((5, network))
-    if is_open:
-        fields.append((6, 1))
-    return message(fields + [(9, evidence(**ev))])
-
-
-def batch(name, connections=(), app="game", version="1.0", role=0, rotation=0, part=0, tags=(), end=0, totals=(),
-          session_fields=(), extra=b""):
-    session = [(1, app), (2, version)] + ([(3, role)] if role else []) + [(4, 1)]
-    session += [(6, message([(1, key), (2, value)])) for key, value in tags]
-    if end:
-        session += [(7, end), (8, 3)]
-    session += [(9, 2000)] + list(session_fields)
-    ident = message([(1, session_id(name)), (2, rotation), (3, part)])
-    fields = [(1, ident), (2, 1), (3, message(session))] + [(4, c) for c in connections]
-    fields += [(6, t) for t in totals] + [(8, 2000)]
-    return message(fields) + extra
-
-
-class Collector:
-    def __init__(self, directory, *flags, store="store.db", wait=True):
-        self.store = os.path.join(directory, store)
-        self.process = subprocess.Popen(
-            [COLLECTOR, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--store", "sqlite:" + self.store,
-             *flags], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        line = self.process.stdout.readline()
-        parts = dict(word.split("=", 1) for word in line.split()[1:])
-        self.ingest_port = int(parts["ingest"].rsplit(":", 1)[1])
-        self.admin_port = int(parts["admin"].rsplit(":", 1)[1])
-        self.line = line
-
-    def stop(self, how=signal.SIGTERM):
-        if self.process.poll() is None:
-            self.process.send_signal(how)
-        code = self.process.wait(timeout=30)
-        self.process.stdout.close()
-        return code
-
-    def connect(self):
-        return http.client.HTTPConnection("127.0.0.1", self.ingest_port, timeout=30)
-
-    def post_raw(self, body, client=None, path="/v1/batches", **headers):
-        sent = {"Content-Type": "application/x-protobuf"}
-        sent.update({name.replace("_", "-"): value for name, value in headers.items()})
-        own = client or self.connect()
-        own.request("POST", path, body, sent)
-        answer = own.getresponse()
-        data = answer.read()
-        if client is None:
-            own.close()
-        return answer.status, data
-
-    def post(self, data, client=None, **headers):
-        """Returns the verdict of the verified acknowledgement, or the HTTP status."""
-        body = gzip.compress(data, 1)
-        status, answer = self.post_raw(body, client, Content_Encoding="gzip", **headers)
-        if status != 200:
-            return status
-        ack = read_message(answer)
-        sent, named = read_message(read_message(data)[1]), read_message(ack[1])
-        for number in (1, 2, 3):  # a zero may be left out on the wire
-            assert sent.get(number, 0) == named.get(number, 0), "the Ack names another id"
-        assert ack[2] == hashlib.sha256(data).digest(), "the Ack names other bytes"
-        return ack[3]
-
-    def get(self, path):
-        client = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=60)
-        client.request("GET", path)
-        answer = client.getresponse()
-        data = answer.read()
-        client.close()
-        return answer, data
-
-    def json(self, path):
-        answer, data = self.get(path)
-        assert answer.status == 200, data
-        return json.loads(data)
-
-    def causes(self, extra=""):
-        found = self.json("/v1/attribution?group_by=cause" + extra)
-        return {group["cause"]: group["connections"] for group in found["groups"]}
-
-
-class CollectorTest(unittest.TestCase):
-    flags = ()
-
-    def setUp(self):
-        self.directory = tempfile.TemporaryDirectory()
-        self.addCleanup(self.directory.cleanup)
-
-    def start(self, *flags):
-        collector = Collector(self.directory.name, *flags)
-        self.addCleanup(collector.stop)
-        return collector
-
-    def fails(self, *flags):
-        run = subprocess.run([COLLECTOR, *flags], capture_output=True, text=True, timeout=20)
-        return run.returncode, run.stderr
+import collector_driver
+from collector_driver import (ACCEPTED, DUPLICATE, REJECTED, DISABLED, CLOSED, RESET, CollectorTest, batch,
+                              connection, crashed, field, message, session_id, token_hash)
 
 
 class Counting(CollectorTest):
@@ -277,6 +98,7 @@ class Counting(CollectorTest):
         collector.post(batch("new", [connection(1, CLOSED)]), X_Whydrop_Age="-5")
         days = collector.json("/v1/attribution?group_by=day")["groups"]
         self.assertEqual(len(days), 2)
+        import time
         limit = int(time.time()) - 432000
         self.assertEqual(collector.json("/v1/attribution?from=%d" % limit)["connections"], 1)
         self.assertEqual(collector.json("/v1/attribution?to=%d" % limit)["connections"], 1)
@@ -346,145 +168,6 @@ class Counting(CollectorTest):
         for thread in threads:
             thread.join()
         self.assertEqual(failures, [])
-
-
-class Joining(CollectorTest):
-    def pending(self, collector, token="t"):
-        return collector.json("/v1/connections?app_id=game&token=" + token)["connections"][0]["pending"]
-
-    def await_cause(self, collector, cause, count=1):
-        deadline = time.monotonic() + 30
-        while collector.causes().get(cause, 0) != count:
-            self.assertLess(time.monotonic(), deadline, collector.causes())
-            threading.Event().wait(0.1)
-
-    def test_one_end_alone_is_judged_and_pending_until_the_other_comes(self):
-        collector = self.start()
-        collector.post(batch("c", [connection(1, dict(RESET, outq_bytes=0), "t")]))
-        found = collector.json("/v1/attribution")
-        self.assertEqual((found["connections"], found["reported"], found["pending"]), (1, 1, 1))
-        self.assertEqual(collector.causes(), {"server_reset": 1})
-        self.assertTrue(self.pending(collector))
-        collector.post(batch("s", [connection(1, dict(CLOSED, close_reason=3), "t")], role=1))
-        self.assertEqual(collector.causes(), {"server_kick": 1})
-        self.assertFalse(self.pending(collector))
-        self.assertEqual(collector.json("/v1/attribution")["pending"], 0)
-
-    def test_an_open_record_of_a_running_server_says_nothing_until_the_window_has_passed(self):
-        collector = self.start("--join-window", "2")
-        running = [(16, 60000)]
-        collector.post(batch("s", [connection(1, dict(established=1, protocol=1), "t", is_open=1)], role=1,
-                             session_fields=running))
-        collector.post(batch("c", [connection(1, dict(RESET, outq_bytes=0), "t")]))
-        self.assertEqual(collector.causes(), {"server_reset": 1})
-        self.assertTrue(self.pending(collector))
-        self.await_cause(collector, "path_state_lost")  # one end reset, the other still open
-        self.assertFalse(self.pending(collector))
-        late = dict(CLOSED, unread_at_close_bytes=7)
-        collector.post(batch("s", [connection(1, late, "t")], role=1, rotation=1, session_fields=running))
-        self.assertEqual(collector.causes(), {"server_reset": 1})
-
-    def server(self, name, count=0, rotation=0, boot=b"b", machine=b"m", interval=1000, **more):
-        opened = [connection(n, dict(established=1, protocol=1), "t%d" % n, is_open=1) for n in range(1, count + 1)]
-        fields = [(14, boot * 16), (15, machine * 16), (16, interval)]
-        return batch(name, opened, role=1, rotation=rotation, session_fields=fields, **more)
-
-    def test_a_server_that_misses_three_reports_died_where_its_clients_were_reset(self):
-        collector = self.start("--join-window", "1")
-        collector.post(self.server("s", 2))
-        collector.post(batch("c", [connection(1, dict(RESET, outq_bytes=0), "t1")]))
-        self.await_cause(collector, "server_died")
-        collector.post(self.server("s", 0, rotation=1))
-        self.assertNotIn("server_died", collector.causes())
-
-    def test_a_machine_is_down_where_several_clients_of_a_silent_server_heard_nothing(self):
-        collector = self.start("--join-window", "1")
-        collector.post(self.server("s", 3))
-        silence = dict(established=1, protocol=1, error_kind=4, os_error=110, operation=5, retransmits=5, outq_bytes=9)
-        collector.post(batch("c1", [connection(1, silence, "t1")]))
-        self.await_cause(collector, "unknown", 2)  # the open ones whose clients did not report
-        self.assertEqual(collector.causes().get("path_timeout"), 1)
-        collector.post(batch("c2", [connection(1, silence, "t2")]))
-        self.await_cause(collector, "server_host_down", 2)
-
-    def test_a_server_that_died_with_connections_open_is_told_by_its_next_launch(self):
-        collector = self.start()
-        collector.post(self.server("s", 1, interval=60000))
-        dead = dict(established=1, protocol=1, session_end=201, session_end_confidence=2)
-        collector.post(batch("c", [connection(1, dict(RESET, outq_bytes=0), "t1")]))
-        collector.post(batch("s", [connection(1, dead, "t1", is_open=1)], role=1, rotation=1, end=201,
-                             session_fields=[(16, 60000)]))
-        self.assertEqual(collector.causes(), {"server_died": 1})
-        self.assertFalse(self.pending(collector, "t1"))
-
-    def test_losses_are_the_sessions_newest_sum(self):
-        collector = self.start()
-        lost = field(7, message([(1, 2), (3, 3), (2, 100)]))
-        more = field(7, message([(1, 4), (3, 3)]))
-        collector.post(self.server("s", rotation=0, extra=lost))
-        collector.post(self.server("s", rotation=1, extra=more))
-        self.assertEqual([s["losses"] for s in collector.json("/v1/sessions")["sessions"]], [7])
-
-
-class Findings(CollectorTest):
-    def findings(self, collector):
-        found = collector.json("/v1/findings?app_id=game")["findings"]
-        for one in found:
-            self.assertTrue(one["title"] and one["advice"])
-        return {one["id"]: one for one in found}
-
-    def test_nothing_is_found_where_nothing_is_wrong(self):
-        collector = self.start()
-        collector.post(batch("c", [connection(1, CLOSED, "t")]))
-        collector.post(batch("s", [connection(1, dict(established=1, peer_closed=1), "t")], role=1))
-        self.assertEqual(self.findings(collector), {})
-
-    def test_servers_that_close_with_unread_data_are_named_with_their_share_of_drops(self):
-        collector = self.start()
-        for n in range(4):
-            endpoint = "gate-%d" % (1 + n // 3)
-            unread = {"unread_at_close_bytes": 10} if n else {}
-            collector.post(batch("c%d" % n, [connection(1, RESET, "t%d" % n, endpoint=endpoint)]))
-            collector.post(batch("s%d" % n, [connection(1, dict(CLOSED, **unread), "t%d" % n, endpoint=endpoint)],
-                                 role=1))
-        found = self.findings(collector)
-        self.assertEqual(set(found), {"server_closes_with_unread_data"})
-        one = found["server_closes_with_unread_data"]
-        self.assertEqual((one["count"], one["share_of_drops"]), (3, 0.75))
-        self.assertEqual(one["who"], [{"endpoint": "gate-1", "count": 2}, {"endpoint": "gate-2", "count": 1}])
-
-    def test_linger_zero_is_found_at_either_end(self):
-        collector = self.start()
-        collector.post(batch("c", [connection(1, dict(CLOSED, linger_zero=1), "t1"), connection(2, RESET, "t2")]))
-        collector.post(batch("s", [connection(1, dict(CLOSED, linger_zero=1), "t2")], role=1))
-        self.assertEqual(self.findings(collector)["linger_zero"]["count"], 2)
-
-    def test_a_transfer_that_the_client_never_heard_of_is_found(self):
-        collector = self.start()
-        transfer = dict(CLOSED, close_reason=1)
-        collector.post(batch("s", [connection(n, transfer, "t%d" % n) for n in (1, 2)], role=1))
-        collector.post(batch("c", [connection(1, RESET, "t1"),
-                                   connection(2, dict(established=1, peer_closed=1, announced_reason=1), "t2")]))
-        self.assertEqual(self.findings(collector)["transfer_lost"]["count"], 1)
-        self.assertIn("Let the client close", self.findings(collector)["transfer_lost"]["advice"])
-
-    def test_silence_after_oversize_datagrams_is_found(self):
-        collector = self.start()
-        silent = dict(established=1, protocol=2, operation=7, error_kind=0, path_mtu_bytes=1500)
-        collector.post(batch("c", [connection(1, dict(silent, largest_send_bytes=1600), "t1"),
-                                   connection(2, dict(silent, largest_send_bytes=1200), "t2")]))
-        self.assertEqual(self.findings(collector)["oversize_datagrams"]["count"], 1)
-
-    def test_resets_that_concentrate_on_one_network_are_found(self):
-        collector = self.start()
-        ambiguous = dict(RESET, outq_bytes=5)
-        for n in range(40):
-            isp = "isp-%d" % (n % 4)
-            ev = ambiguous if n % 4 == 3 and n < 36 or n == 0 else CLOSED
-            collector.post(batch("c%d" % n, [connection(1, ev, "t%d" % n, network=isp)]))
-        one = self.findings(collector)["resets_on_one_network"]
-        self.assertEqual((one["count"], one["who"]), (9, [{"network": "isp-3", "count": 9}]))
-        self.assertEqual(one["share_of_drops"], 0.9)
 
 
 class Hostile(CollectorTest):
@@ -688,5 +371,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--collector", required=True)
     known, rest = parser.parse_known_args()
-    COLLECTOR = known.collector
+    collector_driver.COLLECTOR = known.collector
     unittest.main(argv=[sys.argv[0], *rest])

@@ -20,7 +20,7 @@ import urllib.parse
 
 CHILD, COLLECTOR = sys.argv[1:3]
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import collector_test as wire  # the batches of clients, encoded by hand
+import collector_driver as wire  # the batches of clients, encoded by hand
 
 APP = "server.role"
 PATIENCE_S = 60

@@ -75,6 +75,12 @@ TEST_CASE("4096 records are taken and one more is not") {
   CHECK(Decode(message) == DecodeResult::kTooManyRecords);
 }
 
+TEST_CASE("a session with more tags than anybody may have is refused before they are read") {
+  v1::Batch message = Good();
+  while (message.session().tags_size() < 300) message.mutable_session()->add_tags();
+  CHECK(Decode(message) == DecodeResult::kTooManyRecords);
+}
+
 TEST_CASE("values that break their rule are out of bounds") {
   const auto breaks = [](auto change) {
     v1::Batch message = Good();

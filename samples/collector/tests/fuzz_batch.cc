@@ -1,5 +1,6 @@
-// Feeds hostile bytes to the first steps of a post: inflate, then decode. With libFuzzer or AFL the entry point stands
-// alone; without them `main` mutates batches of its own: collector_fuzz ROUNDS, or collector_fuzz FILE...
+// Feeds hostile bytes to the first steps of a post, inflate and decode, and judges what came of them. With libFuzzer or
+// AFL the entry point stands alone; without them `main` mutates batches of its own: collector_fuzz ROUNDS, or
+// collector_fuzz FILE...
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -9,7 +10,28 @@
 
 #include "samples/collector/batch_decoder.h"
 #include "samples/collector/inflate.h"
+#include "samples/collector/join.h"
 #include "whydrop/v1/batch.pb.h"
+
+// Whatever a stranger's numbers are, judging and explaining them must end.
+static void Judge(const whydrop::collector::Batch& batch) {
+  using namespace whydrop::collector;
+  std::optional<EndRecord> last;
+  for (const ConnectionRecord& from : batch.connections) {
+    EndRecord record;
+    record.evidence = from.evidence;
+    record.open = from.open;
+    record.session_end = batch.session.end;
+    record.platform = batch.session.platform;
+    const Joined joined = Join(record, last, from.previous != 0);
+    if (whydrop::ExplainJoined(joined.verdict.verdict, &record.evidence, last ? &last->evidence : nullptr).empty()) {
+      std::abort();
+    }
+    if (PlaceUnixS(batch, static_cast<uint64_t>(from.evidence.Get(whydrop::Field::ended_ms))) > 0) std::abort();
+    Join(std::nullopt, record, false);
+    last = record;
+  }
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace whydrop::collector;
@@ -21,6 +43,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const DecodeResult decoded = DecodeBatch(result == InflateResult::kOk ? inflated : body, &batch, &error);
   if (inflated.size() > kMaxInflatedBytes || batch.connections.size() > kMaxRecords) std::abort();
   if ((decoded == DecodeResult::kOk) != error.empty()) std::abort();
+  Judge(batch);
   return 0;
 }
 
@@ -38,7 +61,13 @@ std::string Seed() {
     auto* connection = batch.add_connections();
     connection->set_number(number);
     connection->set_token_hash(std::string(16, 't'));
-    connection->mutable_evidence()->set_os_error(104);
+    auto* evidence = connection->mutable_evidence();
+    evidence->set_os_error(104);
+    evidence->set_error_kind(whydrop::v1::RESET);
+    evidence->set_retransmits(number);
+    evidence->set_ended_ms(UINT64_MAX);
+    if (number == 2) evidence->set_session_end(201);
+    if (number == 3) evidence->set_closed_locally(true);
   }
   batch.add_close_totals()->set_count(2);
   batch.add_events()->set_index(1);

@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <future>
@@ -61,7 +62,7 @@ class StoreFixture {
   void Open() {
     store.reset();
     store = OpenStore(
-        "sqlite:" + Path(), [this] { return now; }, &metrics);
+        "sqlite:" + Path(), [this] { return now.load(); }, &metrics);
   }
   std::string Path() const { return directory_ + "/store.db"; }
 
@@ -110,7 +111,7 @@ class StoreFixture {
     return statement.IntAt(0);
   }
 
-  int64_t now = 1700000000;
+  std::atomic<int64_t> now{1700000000};  // read by the writer of the store
   Metrics metrics;
   std::unique_ptr<Store> store;
 

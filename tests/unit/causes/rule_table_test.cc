@@ -80,6 +80,9 @@ constexpr MinimalCase kMinimalCases[] = {
     {"window-closed", "established=1,protocol=1,operation=7,snd_wnd_bytes=0,last_ack_recv_ms=0"},
     {"acks-but-no-answer",
      "established=1,protocol=1,operation=7,outq_bytes=0,last_ack_recv_ms=2000,last_data_recv_ms=2001"},
+    {"acks-but-no-answer",
+     "established=1,protocol=1,operation=7,outq_bytes=7,retransmits=0,last_data_sent_ms=200,last_ack_recv_ms=2000,"
+     "last_data_recv_ms=2001"},
     {"never-left-host",
      "protocol=1,error_kind=4,notsent_bytes=1,retransmits=0,probes=1,snd_wnd_bytes=1,link_up=1,"
      "local_address_present=1,route_present=1"},
@@ -205,6 +208,9 @@ TEST_CASE("evidence just beyond a rule's limits is judged by the next rule or by
       {"none", "established=1,protocol=1,operation=7,outq_bytes=0,last_ack_recv_ms=1000,last_data_recv_ms=2000"},
       {"none",
        "established=1,protocol=1,operation=7,outq_bytes=0,last_ack_recv_ms=9,last_data_recv_ms=9000,inq_bytes=1"},
+      {"none",
+       "established=1,protocol=1,operation=7,outq_bytes=7,retransmits=0,last_data_sent_ms=201,last_ack_recv_ms=2000,"
+       "last_data_recv_ms=2001"},
       {"tcp-silence",
        "established=1,protocol=1,error_kind=4,retransmits=1,outq_bytes=1449,snd_mss_bytes=1448,last_data_recv_ms=1001"},
       {"tcp-silence",
