@@ -13,6 +13,8 @@ namespace {
 // A client's first upload: not while the game still loads, and not all players of a restarted game at once.
 constexpr uint32_t kUploadDelayMs = 10 * 1000;
 constexpr uint32_t kUploadJitterMs = 110 * 1000;
+// Between two rotations that do not wait for their time because the ring fills up.
+constexpr uint32_t kSealPauseMs = 250;
 // How long set_consent waits for the worker to erase what is on the disk.
 constexpr uint32_t kEraseMs = 2000;
 
@@ -175,10 +177,12 @@ void Worker::UploadWhenDue() {
   Uploader* uploader = uploader_.load(std::memory_order_relaxed);
   const uint64_t now_ms = session_->writer().NowMs();
   if (uploader == nullptr || denied_ || stopping()) return;
-  if (now_ms >= seal_at_ms_) {
+  const uint32_t interval_ms = session_->settings().rotate_interval_ms;
+  const bool full = interval_ms != 0 && session_->writer().NeedsSeal();
+  if (now_ms >= seal_at_ms_ || (full && now_ms >= seal_at_ms_ - interval_ms + kSealPauseMs)) {
     busy_.store(true, std::memory_order_release);
     uploader->Seal();
-    seal_at_ms_ = now_ms + session_->settings().rotate_interval_ms;
+    seal_at_ms_ = now_ms + interval_ms;
     // What was sealed goes out now, unless the collector asked for patience.
     const uint32_t wait_ms = uploader->NextSendDelayMs();
     if (wait_ms == 0) send_at_ms_ = now_ms;

@@ -302,6 +302,9 @@ Status PutRotation(const Outbox& outbox, const RingContents& ring, const Session
   batch.ended_unix_ms = report.ended_unix_ms;
   batch.ended_boot_ms = report.ended_boot_ms;
   batch.boot_id = ring.identity.boot_id;
+  const Status cleared = outbox.RemoveRotation(batch.session_id, batch.rotation);
+  if (!cleared.ok()) return cleared;
+  Step(7);
   for (const std::string& body : EncodeRotation(ring, report, scope)) {
     batch.sha256 = Sha256Of(body.data(), body.size());
     Status status = Gzip(body, &batch.body);
