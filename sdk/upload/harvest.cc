@@ -233,14 +233,15 @@ Status Harvester::FreezeFacts(const RingContents& ring, HarvestFacts* facts) con
 Status Harvester::Convert(const RingContents& ring) {
   HarvestFacts facts;
   Status status = FreezeFacts(ring, &facts);
+  const std::vector<Rotation> rotations = PlanRotations(ring, facts);
+  // How the session ended can be told also where nothing can be written.
+  Remember(ring, rotations.back().report);
   if (!status.ok()) return status;
   Step(5);
-  const std::vector<Rotation> rotations = PlanRotations(ring, facts);
   for (const Rotation& rotation : rotations) {
     status = PutRotation(outbox_, ring, rotation.report, rotation.scope);
     if (!status.ok()) return status;
   }
-  Remember(ring, rotations.back().report);
   return OkStatus();
 }
 
