@@ -161,6 +161,7 @@ std::string ConnectionJson(const ConnectionView& view, const std::string& token_
       .Text("reason", ExplainJoined(joined.verdict, client, server))
       .Text("server_error", view.joined.server_error)
       .Bool("duplicate_token", view.duplicate_token)
+      .Bool("pending", view.pending)
       .Raw("client", client != nullptr ? EvidenceJson(*client) : "null")
       .Raw("server", server != nullptr ? EvidenceJson(*server) : "null")
       .Raw("client_session", view.client ? EndSessionJson(*view.client) : "null")
@@ -186,6 +187,7 @@ std::string SessionJson(const SessionView& view) {
       .Number("uptime_ms", view.info.uptime_ms)
       .Number("ended_unix_ms", view.ended_unix_ms)
       .Number("connections", view.info.connections_opened)
+      .Number("losses", view.info.losses)
       .Finish();
 }
 
@@ -220,6 +222,7 @@ HttpResponse AdminApi::Route(const HttpRequest& request) const {
   }
   if (request.path == "/v1/connections") return Connections(ParseQuery(request.query, {"app_id", "token"}));
   if (request.path == "/v1/sessions") return Sessions(ParseQuery(request.query, {"end", "app_id", "limit"}));
+  if (request.path == "/v1/findings") return Findings(ParseQuery(request.query, {"app_id", "from", "to"}));
   if (request.path == "/healthz") return JsonResponse("{\"status\":\"ok\"}");
   if (request.path == "/metrics") {
     HttpResponse response;
@@ -259,6 +262,7 @@ HttpResponse AdminApi::Attribute(const Parameters& parameters) const {
                           .Number("connections", found.connections)
                           .Number("reported", found.reported)
                           .Number("unjoined_server_records", found.unjoined_server_records)
+                          .Number("pending", found.pending)
                           .Raw("groups", groups.Finish())
                           .Finish());
 }
@@ -294,6 +298,29 @@ HttpResponse AdminApi::Sessions(const Parameters& parameters) const {
     sessions.Add(SessionJson(view));
   }
   return JsonResponse(JsonObject().Raw("sessions", sessions.Finish()).Finish());
+}
+
+HttpResponse AdminApi::Findings(const Parameters& parameters) const {
+  FindingsQuery query;
+  query.app_id = GetAppId(parameters);
+  query.from = GetNumber(parameters, "from");
+  query.to = GetNumber(parameters, "to");
+  JsonArray findings;
+  for (const Finding& finding : store_->QueryFindings(query)) {
+    JsonArray who;
+    for (const Finding::Who& one : finding.who) {
+      who.Add(JsonObject().Text(finding.who_is, one.label).Number("count", one.count).Finish());
+    }
+    findings.Add(JsonObject()
+                     .Text("id", finding.text->id)
+                     .Text("title", finding.text->title)
+                     .Number("count", finding.count)
+                     .Raw("share_of_drops", Share(finding.dropped, finding.drops))
+                     .Raw("who", who.Finish())
+                     .Text("advice", finding.text->advice)
+                     .Finish());
+  }
+  return JsonResponse(JsonObject().Raw("findings", findings.Finish()).Finish());
 }
 
 }  // namespace whydrop::collector

@@ -26,6 +26,7 @@ class AdminApi {
   HttpResponse Attribute(const Parameters& parameters) const;
   HttpResponse Connections(const Parameters& parameters) const;
   HttpResponse Sessions(const Parameters& parameters) const;
+  HttpResponse Findings(const Parameters& parameters) const;
 
   Store* store_;
   Metrics* metrics_;

@@ -139,6 +139,17 @@ void FillSession(const v1::Session& from, SessionInfo* to) {
   to->rotate_interval_ms = from.rotate_interval_ms();
 }
 
+// Events that were overwritten and evidence that was cut leave the connection itself known.
+uint64_t SumLosses(const v1::Losses& losses) {
+  uint64_t sum = 0;
+  for (const uint64_t count :
+       {losses.events_dropped(), losses.connections_refused(), losses.slots_damaged(), losses.batches_dropped(),
+        losses.batches_given_up(), losses.batches_rejected(), losses.rings_corrupt()}) {
+    sum += std::min(count, kMaxCloseTotal);
+  }
+  return sum;
+}
+
 void FillRecords(v1::Batch* message, Batch* batch) {
   for (v1::Connection& from : *message->mutable_connections()) {
     ConnectionRecord to;
@@ -208,6 +219,7 @@ DecodeResult DecodeBatch(std::string_view body, Batch* batch, std::string* error
   }
   batch->reference_ms = message.reference_ms();
   FillSession(message.session(), &batch->session);
+  batch->session.losses = SumLosses(message.losses());
   FillRecords(&message, batch);
   return DecodeResult::kOk;
 }

@@ -13,7 +13,9 @@
 
 namespace whydrop::collector {
 
-enum class Replaced : int32_t { kNo = 0, kProcess = 1, kHost = 2 };
+// Why a server that has not said so itself is taken for dead: a new process of its machine, a new boot of it (or
+// several of its clients saw the machine fall silent), or three missed reports alone. The values are stored.
+enum class Replaced : int32_t { kNo = 0, kProcess = 1, kHost = 2, kSilent = 3 };
 
 // One end's record of the connection and what is known of the session it belongs to.
 struct EndRecord {
@@ -21,8 +23,8 @@ struct EndRecord {
   bool open = false;
   int32_t platform = 0;
   int32_t session_end = 0;
-  bool more_reports_follow = false;   // the session runs and reports in rotations
-  Replaced replaced = Replaced::kNo;  // a new process took the place of this one, which had fallen silent
+  bool more_reports_follow = false;  // the session runs and reports in rotations
+  Replaced replaced = Replaced::kNo;
 };
 
 struct Joined {

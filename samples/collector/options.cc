@@ -44,6 +44,7 @@ const char* Take(const std::string& flag, const std::string& value, Options* opt
   if (flag == "--key") return ParseKey(value, &options->keys) ? nullptr : kKey;
   if (flag == "--server-key") return ParseKey(value, &options->server_keys) ? nullptr : kKey;
   if (flag == "--rate-limit") return ParseNumber(value, &options->rate_limit) ? nullptr : "a number, 0 for none";
+  if (flag == "--join-window") return ParseNumber(value, &options->join_window_s) ? nullptr : "a number of seconds";
   if (flag == "--store") return options->store_url = value, nullptr;
   if (flag == "--tls-cert") return options->tls_cert = value, nullptr;
   if (flag == "--tls-key") return options->tls_key = value, nullptr;
@@ -112,6 +113,8 @@ const char* HelpText() {
          "  --tls-key FILE               PEM private key\n"
          "  --trusted-proxy CIDR         believe X-Forwarded-For from here; may be repeated\n"
          "  --disable APP_ID             tell this app's senders to stop; may be repeated\n"
+         "  --join-window SECONDS        how long a connection that one end reported is pending: waits for the\n"
+         "                               other end (900)\n"
          "  --rate-limit N               requests a second for each address, for IPv6 each /64 (1000; 0: none)\n"
          "  --help, --version\n"
          "\n"

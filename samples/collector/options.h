@@ -24,6 +24,7 @@ struct Options {
   std::string tls_cert;
   std::string tls_key;
   std::vector<Cidr> trusted_proxies;
+  uint32_t join_window_s = 900;
   uint32_t rate_limit = 1000;  // requests a second for each address, 0: none
 };
 

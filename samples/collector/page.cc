@@ -37,6 +37,7 @@ constexpr const char* kHtml = R"html(<!doctype html>
       <thead><tr><th>Server's error<th class="n">Connections<th>What it really was</tr></thead>
       <tbody id="errors"></tbody>
     </table>
+    <section id="findings" aria-label="Findings"></section>
     <p class="note">Clients report at their next launch. Players who never came back are known from the server's record
       alone, or not at all: the coverage above says how many did report. <span id="apart"></span></p>
   </div>
@@ -173,13 +174,12 @@ function errorRow(row) {
                  parts(row.parts, cause));
 }
 
-async function ask() {
-  const query = new URLSearchParams({group_by: 'cause,side,server_error'});
+async function ask(path, parameters) {
+  const query = new URLSearchParams(parameters);
   if (byId('app').value) query.set('app_id', byId('app').value);
-  if (byId('outcome').value) query.set('outcome', byId('outcome').value);
   const since = Number(byId('since').value);
   if (since) query.set('from', String(Math.floor(Date.now() / 1000) - since));
-  const response = await fetch('/v1/attribution?' + query);
+  const response = await fetch(path + '?' + query);
   const answer = await response.json();
   if (!response.ok) throw new Error(answer.error);
   return answer;
@@ -197,20 +197,34 @@ function showCoverage(answer) {
   byId('covered').style.width = 100 * share + '%';
   byId('coverage').replaceChildren(
       element('b', '', count(answer.connections)), ' connections, coverage ', element('b', '', percent(share)),
-      ': ' + count(answer.reported) + ' reported by the player');
+      ': ' + count(answer.reported) + ' reported by the player',
+      answer.pending ? ', ' + count(answer.pending) + ' pending' : '');
   byId('apart').textContent = answer.unjoined_server_records ?
       count(answer.unjoined_server_records) + ' server records without a token are not counted.' : '';
+}
+
+function showFindings(findings) {
+  byId('findings').replaceChildren(...findings.flatMap((finding) => {
+    const who = finding.who.map((one) => (one.endpoint || one.network || 'unnamed') + ' (' + count(one.count) + ')');
+    return [element('h2', '', finding.title),
+            element('p', '', element('b', '', count(finding.count) + ' connections'), ', ' +
+                    percent(finding.share_of_drops) + ' of the drops: ' + who.join(', ')),
+            element('p', 'note', finding.advice)];
+  }));
 }
 
 let asked = 0;
 async function show() {
   const mine = ++asked;  // an answer that comes after a newer question is not shown
   try {
-    const answer = await ask();
+    const [answer, found] = await Promise.all([
+      ask('/v1/attribution', {group_by: 'cause,side,server_error', outcome: byId('outcome').value}),
+      ask('/v1/findings', {})]);
     if (mine !== asked) return;
     showCoverage(answer);
     const causes = gather(answer.groups, 'cause');
     byId('causes').replaceChildren(...causes.map((row) => causeRow(row, answer.connections, causes[0].connections)));
+    showFindings(found.findings);
     byId('errors').replaceChildren(...gather(answer.groups, 'server_error').map(errorRow));
     say(answer.connections ? '' : 'No connection matches.\nClients report when the game is launched the next time.', '');
   } catch (error) {

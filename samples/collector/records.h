@@ -43,6 +43,7 @@ struct SessionInfo {
   std::string boot_id;     // raw bytes, "" if not sent
   std::string machine_id;  // as boot_id
   uint32_t rotate_interval_ms = 0;
+  uint64_t losses = 0;  // records and batches lost since the session's start
 };
 
 struct ConnectionRecord {

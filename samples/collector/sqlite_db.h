@@ -54,6 +54,18 @@ class Statement {
   int next_ = 1;
 };
 
+// A read transaction: several questions are answered as of the same moment while a writer goes on.
+class ReadTransaction {
+ public:
+  explicit ReadTransaction(const Database& db) : db_(db) { Statement(db_, "BEGIN").Execute(); }
+  ~ReadTransaction() { sqlite3_exec(db_.get(), "ROLLBACK", nullptr, nullptr, nullptr); }
+  ReadTransaction(const ReadTransaction&) = delete;
+  ReadTransaction& operator=(const ReadTransaction&) = delete;
+
+ private:
+  const Database& db_;
+};
+
 // Resets a shared statement on every way out of a scope, so that no read lock stays behind.
 class ScopedReset {
  public:

@@ -8,7 +8,8 @@ namespace {
 const std::string kSelect =
     "SELECT r.id, r.session, s.role, r.app_id, r.network, r.evidence, r.open, s.platform, s.end, s.replaced, "
     "s.rotate_interval_ms, s.session_id, s.app_version, r.endpoint, r.at_s, EXISTS (SELECT 1 FROM records n WHERE "
-    "n.session = r.session AND n.previous = r.number AND n.previous <> 0 AND n.established = 1) "
+    "n.session = r.session AND n.previous = r.number AND n.previous <> 0 AND n.established = 1), r.received_s, "
+    "r.token_hash IS NOT NULL "
     "FROM records r JOIN sessions s ON s.id = r.session WHERE ";
 
 }  // namespace
@@ -44,9 +45,26 @@ std::vector<StoredEnd> EndReader::Read(Statement* statement) {
     end.view.endpoint = statement->TextAt(13);
     end.view.ended_unix_s = statement->IntAt(14);
     end.recovered = statement->IntAt(15) != 0;
+    end.received_s = statement->IntAt(16);
+    end.has_token = statement->IntAt(17) != 0;
     ends.push_back(std::move(end));
   }
   return ends;
+}
+
+Judgement JudgeEnds(const StoredEnd* client, const StoredEnd* server, const JoinTime& time) {
+  Judgement judgement;
+  const bool server_tells = server != nullptr && TellsAnEnd(server->view.record);
+  const StoredEnd* one = client == nullptr ? server : (server_tells ? nullptr : client);
+  if (one != nullptr && one->has_token && one->received_s + time.window_s > time.now_s) {
+    judgement.decided_s = one->received_s + time.window_s;
+  }
+  std::optional<EndRecord> client_record, server_record;
+  if (client != nullptr) client_record = client->view.record;
+  if (server_tells || (server != nullptr && judgement.decided_s == 0)) server_record = server->view.record;
+  judgement.joined = Join(client_record, server_record, client != nullptr && client->recovered);
+  if (server != nullptr) judgement.joined.server_error = ServerErrorName(server->view.record);
+  return judgement;
 }
 
 const StoredEnd* BestServer(const std::vector<StoredEnd>& ends) {

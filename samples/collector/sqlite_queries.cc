@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "samples/collector/sqlite_ends.h"
 #include "samples/collector/sqlite_schema.h"
 
 namespace whydrop::collector {
@@ -61,6 +60,16 @@ void BindFilters(const AttributionQuery& query, Statement* statement) {
   if (query.to) statement->Int(*query.to);
 }
 
+// Apart from the groups, whose index does not know it: few connections wait, and an index of their own has them.
+uint64_t CountPending(const Database& db, const AttributionQuery& query, int64_t now_s) {
+  std::string selected = " AND c.kind < 2 AND c.decided_s > ?";
+  if (query.outcome) selected += " AND c.outcome = " + std::to_string(static_cast<int32_t>(*query.outcome));
+  Statement pending(db, "SELECT sum(c.count) FROM connections c" + Filters(query) + selected);
+  BindFilters(query, &pending);
+  pending.Int(now_s).Step();
+  return static_cast<uint64_t>(pending.IntAt(0));
+}
+
 SessionView ReadSession(const Statement& row) {
   SessionView view;
   view.session_id = row.TextAt(0);
@@ -77,14 +86,16 @@ SessionView ReadSession(const Statement& row) {
   view.info.uptime_ms = static_cast<uint64_t>(row.IntAt(11));
   view.ended_unix_ms = row.IntAt(12) * 1000;
   view.info.connections_opened = static_cast<uint64_t>(row.IntAt(13));
+  view.info.losses = static_cast<uint64_t>(row.IntAt(14));
   return view;
 }
 
 }  // namespace
 
 // One statement and one pass, so totals and groups speak of the same moment while the writer goes on.
-Attribution ReadAttribution(const Database& db, const AttributionQuery& query) {
+Attribution ReadAttribution(const Database& db, const AttributionQuery& query, int64_t now_s) {
   Attribution out;
+  out.pending = CountPending(db, query, now_s);
   std::string columns, joins, by;
   const bool by_cause = std::count(query.group_by.begin(), query.group_by.end(), "cause") != 0;
   for (size_t i = 0; i < query.group_by.size(); ++i) {
@@ -127,22 +138,20 @@ Attribution ReadAttribution(const Database& db, const AttributionQuery& query) {
 }
 
 std::vector<ConnectionView> ReadConnections(const Database& db, const std::string& app_id,
-                                            const std::string& token_hash) {
+                                            const std::string& token_hash, const JoinTime& time) {
   const std::vector<StoredEnd> ends = EndReader(db).ByToken(app_id, token_hash);
   const StoredEnd* server = BestServer(ends);
   std::optional<EndView> server_view;
-  std::optional<EndRecord> server_record;
-  if (server != nullptr) {
-    server_view = server->view;
-    server_record = server->view.record;
-  }
+  if (server != nullptr) server_view = server->view;
   std::vector<ConnectionView> views;
   for (const StoredEnd& end : ends) {
     if (end.role != Role::kClient) continue;
-    views.push_back({Join(end.view.record, server_record, end.recovered), end.view, server_view, false});
+    Judgement judgement = JudgeEnds(&end, server, time);
+    views.push_back({std::move(judgement.joined), end.view, server_view, false, judgement.decided_s != 0});
   }
   if (views.empty() && server != nullptr) {
-    views.push_back({Join(std::nullopt, server_record, false), std::nullopt, server_view, false});
+    Judgement judgement = JudgeEnds(nullptr, server, time);
+    views.push_back({std::move(judgement.joined), std::nullopt, server_view, false, judgement.decided_s != 0});
   }
   for (ConnectionView& view : views) view.duplicate_token = views.size() > 1;
   return views;
@@ -152,7 +161,7 @@ std::vector<SessionView> ReadSessions(const Database& db, std::optional<int32_t>
                                       uint32_t limit) {
   std::string sql =
       "SELECT session_id, app_id, app_version, role, platform, end, end_confidence, code, module, offset, report_id, "
-      "uptime_ms, ended_s, connections_opened FROM sessions WHERE 1";
+      "uptime_ms, ended_s, connections_opened, losses FROM sessions WHERE 1";
   if (end) sql += " AND end = ?";
   if (!app_id.empty()) sql += " AND app_id = ?";
   Statement rows(db, sql + " ORDER BY ended_s DESC, id DESC LIMIT ?");

@@ -9,13 +9,14 @@
 #include <vector>
 
 #include "samples/collector/sqlite_db.h"
+#include "samples/collector/sqlite_ends.h"
 #include "samples/collector/store.h"
 
 namespace whydrop::collector {
 
-Attribution ReadAttribution(const Database& db, const AttributionQuery& query);
+Attribution ReadAttribution(const Database& db, const AttributionQuery& query, int64_t now_s);
 std::vector<ConnectionView> ReadConnections(const Database& db, const std::string& app_id,
-                                            const std::string& token_hash);
+                                            const std::string& token_hash, const JoinTime& time);
 std::vector<SessionView> ReadSessions(const Database& db, std::optional<int32_t> end, const std::string& app_id,
                                       uint32_t limit);
 

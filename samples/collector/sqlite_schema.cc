@@ -57,6 +57,16 @@ CREATE INDEX connections_by_age ON connections (at_s);
                                        // row is fetched and nothing is sorted.
                                        R"sql(
 CREATE INDEX connections_by_cause ON connections (cause, server_error, outcome, kind, app_id, at_s, count);
+)sql",
+                                       R"sql(
+ALTER TABLE sessions ADD COLUMN heard_s INTEGER NOT NULL DEFAULT 0;      -- when its newest report arrived
+ALTER TABLE sessions ADD COLUMN losses INTEGER NOT NULL DEFAULT 0;       -- records and batches that it lost
+ALTER TABLE records ADD COLUMN received_s INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE connections ADD COLUMN decided_s INTEGER NOT NULL DEFAULT 0; -- waits for the other end until then; 0: not
+ALTER TABLE connections ADD COLUMN findings INTEGER NOT NULL DEFAULT 0;  -- enum FindingBit
+CREATE INDEX connections_by_decision ON connections (decided_s) WHERE decided_s > 0;
+CREATE INDEX sessions_by_hearing ON sessions (heard_s)
+  WHERE role = 1 AND end = 0 AND replaced = 0 AND rotate_interval_ms > 0;
 )sql"};
 constexpr int kVersion = sizeof(kMigrations) / sizeof(kMigrations[0]);
 

@@ -1,6 +1,7 @@
 #include "samples/collector/sqlite_store.h"
 
 #include <algorithm>
+#include <chrono>
 
 namespace whydrop::collector {
 namespace {
@@ -11,14 +12,15 @@ constexpr size_t kMaxWaiting = 4096;
 // A record takes about 1 KiB while it waits. Without this bound a queue of the largest batches would take 10 GiB.
 constexpr size_t kMaxWaitingRecords = 128 * 1024;
 constexpr int64_t kPurgeEveryS = 86400;
+constexpr std::chrono::seconds kReviewEvery{1};
 
 }  // namespace
 
-SqliteStore::SqliteStore(const std::string& path, ClockFn now, Metrics* metrics)
-    : now_(std::move(now)), metrics_(metrics), write_db_(path) {
+SqliteStore::SqliteStore(const std::string& path, ClockFn now, uint32_t join_window_s, Metrics* metrics)
+    : now_(std::move(now)), join_window_s_(join_window_s), metrics_(metrics), write_db_(path) {
   try {
     PrepareSchema(&write_db_);
-    writer_ = std::make_unique<BatchWriter>(&write_db_, metrics);
+    writer_ = std::make_unique<BatchWriter>(&write_db_, join_window_s, now_(), metrics);
     read_db_ = std::make_unique<Database>(path);
     read_db_->Run("PRAGMA query_only = ON");
   } catch (const StoreError& error) {
@@ -55,21 +57,22 @@ void SqliteStore::WriteLoop() {
     {
       std::unique_lock<std::mutex> lock(mutex_);
       waiting_records_ -= written;
-      wake_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
-      if (waiting_.empty()) return;
+      written = 0;
+      wake_.wait_for(lock, kReviewEvery, [this] { return stopping_ || !waiting_.empty(); });
+      if (stopping_ && waiting_.empty()) return;
       const size_t count = std::min(waiting_.size(), kMaxBatchesPerCommit);
       for (size_t i = 0; i < count; ++i) {
         group.push_back(std::move(waiting_.front()));
         waiting_.pop_front();
       }
     }
-    Commit(&group);
-    written = 0;
+    if (!group.empty()) Commit(&group);
     for (Pending& pending : group) {
       written += pending.records;
       pending.done(pending.verdict);
     }
     PurgeDaily();
+    Review();
   }
 }
 
@@ -82,6 +85,18 @@ void SqliteStore::Commit(std::vector<Pending>* group) {
   } catch (const StoreError& error) {
     Abandon(error);
     for (Pending& pending : *group) pending.verdict = StoreVerdict::kUnavailable;
+  }
+}
+
+// What only the passing of time changes.
+void SqliteStore::Review() {
+  try {
+    if (!writer_->NeedsReview(now_())) return;
+    write_db_.Run("BEGIN IMMEDIATE");
+    writer_->Review(now_());
+    write_db_.Run("COMMIT");
+  } catch (const StoreError& error) {
+    Abandon(error);
   }
 }
 
@@ -127,12 +142,17 @@ void SqliteStore::Abandon(const StoreError& error) {
 
 Attribution SqliteStore::QueryAttribution(const AttributionQuery& query) {
   const std::lock_guard<std::mutex> lock(read_mutex_);
-  return ReadAttribution(*read_db_, query);
+  return ReadAttribution(*read_db_, query, now_());
 }
 
 std::vector<ConnectionView> SqliteStore::FindConnections(const std::string& app_id, const std::string& token_hash) {
   const std::lock_guard<std::mutex> lock(read_mutex_);
-  return ReadConnections(*read_db_, app_id, token_hash);
+  return ReadConnections(*read_db_, app_id, token_hash, {now_(), join_window_s_});
+}
+
+std::vector<Finding> SqliteStore::QueryFindings(const FindingsQuery& query) {
+  const std::lock_guard<std::mutex> lock(read_mutex_);
+  return ReadFindings(*read_db_, query);
 }
 
 std::vector<SessionView> SqliteStore::FindSessions(std::optional<int32_t> end, const std::string& app_id,
@@ -141,12 +161,12 @@ std::vector<SessionView> SqliteStore::FindSessions(std::optional<int32_t> end, c
   return ReadSessions(*read_db_, end, app_id, limit);
 }
 
-std::unique_ptr<Store> OpenStore(const std::string& url, ClockFn now, Metrics* metrics) {
+std::unique_ptr<Store> OpenStore(const std::string& url, ClockFn now, Metrics* metrics, uint32_t join_window_s) {
   const std::string scheme = "sqlite:";
   if (url.compare(0, scheme.size(), scheme) != 0 || url.size() == scheme.size()) {
     throw StoreError("no engine takes the store URL '" + url + "'; the form is sqlite:PATH");
   }
-  return std::make_unique<SqliteStore>(url.substr(scheme.size()), std::move(now), metrics);
+  return std::make_unique<SqliteStore>(url.substr(scheme.size()), std::move(now), join_window_s, metrics);
 }
 
 }  // namespace whydrop::collector

@@ -14,6 +14,7 @@
 
 #include "samples/collector/log_line.h"
 #include "samples/collector/sqlite_db.h"
+#include "samples/collector/sqlite_findings.h"
 #include "samples/collector/sqlite_queries.h"
 #include "samples/collector/sqlite_writer.h"
 #include "samples/collector/store.h"
@@ -22,13 +23,14 @@ namespace whydrop::collector {
 
 class SqliteStore : public Store {
  public:
-  SqliteStore(const std::string& path, ClockFn now, Metrics* metrics);
+  SqliteStore(const std::string& path, ClockFn now, uint32_t join_window_s, Metrics* metrics);
   ~SqliteStore() override;
 
   bool Submit(Batch batch, Done done) override;
   void Stop() override;
   Attribution QueryAttribution(const AttributionQuery& query) override;
   std::vector<ConnectionView> FindConnections(const std::string& app_id, const std::string& token_hash) override;
+  std::vector<Finding> QueryFindings(const FindingsQuery& query) override;
   std::vector<SessionView> FindSessions(std::optional<int32_t> end, const std::string& app_id, uint32_t limit) override;
 
  private:
@@ -41,11 +43,13 @@ class SqliteStore : public Store {
 
   void WriteLoop();
   void Commit(std::vector<Pending>* group);
+  void Review();
   void ApplyOne(Pending* pending);
   void PurgeDaily();
   void Abandon(const StoreError& error);
 
   const ClockFn now_;
+  const uint32_t join_window_s_;
   Metrics* const metrics_;
   Database write_db_;                    // used by the writer's thread only
   std::unique_ptr<BatchWriter> writer_;  // as above

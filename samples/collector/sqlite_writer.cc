@@ -1,6 +1,7 @@
 #include "samples/collector/sqlite_writer.h"
 
 #include <cstring>
+#include <map>
 
 namespace whydrop::collector {
 namespace {
@@ -12,7 +13,15 @@ constexpr size_t kMaxTagKeys = 64;
 constexpr size_t kMaxKnownLabels = 100000;  // remembered beside the table; beyond it they are looked up again
 constexpr int64_t kMaxTokenShared = 64;     // records; judging a token costs as much as it has records
 constexpr uint64_t kMaxClientConnections = 100000;
+constexpr int64_t kReviewedAtOnce = 5000;  // connections; ingest goes on in between
+constexpr int64_t kMissedAtOnce = 4;       // servers, each with all that were open on it
+constexpr int64_t kSilentClients = 2;
 constexpr const char* kOther = "(other)";
+
+bool IsSilence(Cause cause) {
+  return cause == WHYDROP_CAUSE_PATH_TIMEOUT || cause == WHYDROP_CAUSE_PATH_UNREACHABLE ||
+         cause == WHYDROP_CAUSE_RESET_AFTER_SILENCE;
+}
 
 template <size_t N>
 std::string_view View(const std::array<uint8_t, N>& bytes) {
@@ -21,7 +30,7 @@ std::string_view View(const std::array<uint8_t, N>& bytes) {
 
 }  // namespace
 
-BatchWriter::BatchWriter(Database* db, Metrics* metrics)
+BatchWriter::BatchWriter(Database* db, uint32_t join_window_s, int64_t started_s, Metrics* metrics)
     : db_(db),
       metrics_(metrics),
       ends_(*db),
@@ -42,13 +51,13 @@ BatchWriter::BatchWriter(Database* db, Metrics* metrics)
                       "UPDATE sessions SET rotation = ?, app_version = ?, platform = ?, sdk_version = ?, end = ?, "
                       "end_confidence = ?, code = ?, module = ?, offset = ?, report_id = ?, uptime_ms = ?, "
                       "connections_opened = ?, boot_id = ?, machine_id = ?, rotate_interval_ms = ?, ended_s = ?, "
-                      "replaced = 0 WHERE id = ?"),
+                      "heard_s = ?, losses = max(losses, ?), replaced = 0 WHERE id = ?"),
       contribute_(*db, "UPDATE sessions SET contributed = ? WHERE id = ?"),
       drop_tags_(*db, "DELETE FROM session_tags WHERE session = ?"),
       add_tag_(*db, "INSERT OR REPLACE INTO session_tags VALUES (?, ?, ?)"),
       silent_servers_(*db,
                       "SELECT id, boot_id <> ? FROM sessions WHERE role = 1 AND app_id = ? AND machine_id = ? AND "
-                      "id <> ? AND end = 0 AND replaced = 0 AND rotate_interval_ms > 0 AND ended_s <= ? AND "
+                      "id <> ? AND end = 0 AND replaced IN (0, 3) AND rotate_interval_ms > 0 AND ended_s <= ? AND "
                       "ended_s + 3 * rotate_interval_ms / 1000 <= ?"),
       set_replaced_(*db, "UPDATE sessions SET replaced = ? WHERE id = ?"),
       open_records_(*db, "SELECT id, token_hash FROM records WHERE session = ? AND open = 1"),
@@ -57,17 +66,30 @@ BatchWriter::BatchWriter(Database* db, Metrics* metrics)
       add_record_(
           *db,
           "INSERT INTO records (token_hash, rotation, open, previous, established, endpoint, network, evidence, "
-          "at_s, session, number, app_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+          "at_s, received_s, session, number, app_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
       update_record_(*db,
                      "UPDATE records SET token_hash = ?, rotation = ?, open = ?, previous = ?, established = ?, "
-                     "endpoint = ?, network = ?, evidence = ?, at_s = ? WHERE id = ?"),
+                     "endpoint = ?, network = ?, evidence = ?, at_s = ?, received_s = ? WHERE id = ?"),
       previous_record_(*db, "SELECT id, token_hash FROM records WHERE session = ? AND number = ?"),
       drop_connection_(*db, "DELETE FROM connections WHERE record = ?"),
       add_connection_(
           *db,
           "INSERT INTO connections (record, session, kind, app_id, at_s, count, cause, confidence, outcome, "
-          "app_version, endpoint, network, platform, server_error) "
-          "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)") {}
+          "app_version, endpoint, network, platform, server_error, decided_s, findings) "
+          "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+      due_(*db,
+           "SELECT r.id, r.app_id, r.token_hash FROM connections c JOIN records r ON r.id = c.record "
+           "WHERE c.decided_s > 0 AND c.decided_s <= ? LIMIT ?"),
+      missed_(*db,
+              "SELECT id, app_id FROM sessions WHERE role = 1 AND end = 0 AND replaced = 0 AND rotate_interval_ms > 0 "
+              "AND max(heard_s, ?) + 1 + 3 * rotate_interval_ms / 1000 < ? LIMIT ?"),
+      silence_(*db,
+               "SELECT s.app_id, sum(k.cause IN (400, 401, 406)), sum(k.cause = 506) FROM sessions s "
+               "JOIN records r ON r.session = s.id AND r.open = 1 "
+               "JOIN records c ON c.app_id = r.app_id AND c.token_hash = r.token_hash AND c.id <> r.id "
+               "JOIN connections k ON k.record = c.id AND k.kind = 0 WHERE s.id = ? AND s.replaced = 3"),
+      time_{started_s, join_window_s},
+      started_s_(started_s) {}
 
 StoreVerdict BatchWriter::Apply(Batch* batch) {
   const std::string& app_id = batch->session.app_id;
@@ -89,14 +111,79 @@ StoreVerdict BatchWriter::Apply(Batch* batch) {
   add_batch_.Blob(View(batch->sha256)).Int(batch->received_unix_s).Execute();
 
   FoldLabels(batch);
+  time_.now_s = batch->received_unix_s;
   Touched touched;
   SessionRow session = PutSession(*batch, &touched);
   PutRecords(*batch, &session, &touched);
   PutCloseTotals(*batch, &session);
   contribute_.Int(session.contributed).Int(session.id).Execute();
+  JudgeTouched(app_id, touched);
+  JudgeSilentHosts();
+  return StoreVerdict::kAccepted;
+}
+
+void BatchWriter::JudgeTouched(const std::string& app_id, const Touched& touched) {
   for (const std::string& token_hash : touched.token_hashes) JudgeToken(app_id, token_hash);
   for (const int64_t record : touched.records) JudgeRecord(record);
-  return StoreVerdict::kAccepted;
+}
+
+bool BatchWriter::NeedsReview(int64_t now_s) {
+  if (now_s <= reviewed_s_) return false;
+  reviewed_s_ = now_s;
+  const ScopedReset due(&due_);
+  const ScopedReset missed(&missed_);
+  return due_.Int(now_s).Int(1).Step() || missed_.Int(started_s_).Int(now_s).Int(1).Step();
+}
+
+void BatchWriter::Review(int64_t now_s) {
+  time_.now_s = now_s;
+  JudgeDue();
+  MissSilentServers();
+  JudgeSilentHosts();
+}
+
+void BatchWriter::JudgeDue() {
+  std::map<std::string, Touched> touched;
+  {
+    const ScopedReset reset(&due_);
+    due_.Int(time_.now_s).Int(kReviewedAtOnce);
+    while (due_.Step()) touched[due_.TextAt(1)].token_hashes.insert(due_.TextAt(2));
+  }
+  for (const auto& [app_id, of_app] : touched) JudgeTouched(app_id, of_app);
+}
+
+// Should one report after all, the mark is taken back.
+void BatchWriter::MissSilentServers() {
+  std::vector<std::pair<int64_t, std::string>> missed;
+  {
+    const ScopedReset reset(&missed_);
+    missed_.Int(started_s_).Int(time_.now_s).Int(kMissedAtOnce);
+    while (missed_.Step()) missed.emplace_back(missed_.IntAt(0), missed_.TextAt(1));
+  }
+  for (const auto& [session, app_id] : missed) {
+    set_replaced_.Int(static_cast<int32_t>(Replaced::kSilent)).Int(session).Execute();
+    Touched touched;
+    TouchOpenRecords(session, &touched);
+    JudgeTouched(app_id, touched);
+  }
+}
+
+// A process that dies leaves a system that resets its connections; where a silent server's players mostly heard
+// nothing, its whole machine is gone.
+void BatchWriter::JudgeSilentHosts() {
+  const std::set<int64_t> suspected = std::move(suspected_hosts_);
+  suspected_hosts_.clear();
+  for (const int64_t session : suspected) {
+    silence_.Int(session).Step();
+    const std::string app_id = silence_.TextAt(0);
+    const bool host = silence_.IntAt(1) >= kSilentClients && silence_.IntAt(1) > silence_.IntAt(2);
+    silence_.Reset();
+    if (!host) continue;
+    set_replaced_.Int(static_cast<int32_t>(Replaced::kHost)).Int(session).Execute();
+    Touched touched;
+    TouchOpenRecords(session, &touched);
+    JudgeTouched(app_id, touched);
+  }
 }
 
 // True if the value may be kept; else it becomes "(other)". One app must not be able to fill the tables, or the page,
@@ -167,7 +254,8 @@ BatchWriter::SessionRow BatchWriter::PutSession(const Batch& batch, Touched* tou
   update_session_.Int(static_cast<int64_t>(info.crash_offset)).Text(info.crash_report_id);
   update_session_.Int(static_cast<int64_t>(info.uptime_ms)).Int(static_cast<int64_t>(info.connections_opened));
   update_session_.Blob(info.boot_id).Blob(info.machine_id).Int(info.rotate_interval_ms);
-  update_session_.Int(PlaceUnixS(batch, info.uptime_ms)).Int(row.id).Execute();
+  update_session_.Int(PlaceUnixS(batch, info.uptime_ms)).Int(batch.received_unix_s);
+  update_session_.Int(static_cast<int64_t>(info.losses)).Int(row.id).Execute();
   PutTags(row.id, info);
   if (known && (end != info.end || replaced)) TouchOpenRecords(row.id, touched);
   if (info.role == Role::kServer && !info.machine_id.empty()) MarkReplaced(batch, row.id, touched);
@@ -249,6 +337,7 @@ void BatchWriter::PutRecord(const Batch& batch, const ConnectionRecord& record, 
       static_cast<uint64_t>(evidence.GetOr(Field::ended_ms, evidence.GetOr(Field::failure_ms, INT64_MAX)));
   put.Int(batch.key.rotation).Int(record.open).Int(record.previous).Int(evidence.IsTrue(Field::established));
   put.Text(record.endpoint).Text(record.network).Blob(record.evidence_bytes).Int(PlaceUnixS(batch, ended_ms));
+  put.Int(batch.received_unix_s);
   if (known) {
     put.Int(id).Execute();
     drop_connection_.Int(id).Execute();
@@ -283,26 +372,28 @@ void BatchWriter::PutCloseTotals(const Batch& batch, SessionRow* session) {
     add_connection_.Text(info.app_id).Int(PlaceUnixS(batch, total.last_ms)).Int(static_cast<int64_t>(total.count));
     add_connection_.Int(cause).Int(static_cast<int32_t>(Confidence::kLow));
     add_connection_.Int(static_cast<int32_t>(OutcomeOfCause(cause))).Text(info.app_version).Text(total.endpoint);
-    add_connection_.Text("").Int(info.platform).Text("no record").Execute();
+    add_connection_.Text("").Int(info.platform).Text("no record").Int(0).Int(0).Execute();
   }
 }
 
 void BatchWriter::JudgeToken(const std::string& app_id, const std::string& token_hash) {
   const std::vector<StoredEnd> ends = ends_.ByToken(app_id, token_hash);
   const StoredEnd* server = BestServer(ends);
-  std::optional<EndRecord> server_record;
-  if (server != nullptr) server_record = server->view.record;
+  const Evidence* server_evidence = server != nullptr ? &server->view.record.evidence : nullptr;
   bool has_client = false;
   for (const StoredEnd& end : ends) {
     drop_connection_.Int(end.id).Execute();
     if (end.role != Role::kClient) continue;
     has_client = true;
-    if (TellsAnEnd(end.view.record)) {
-      PutConnection(end, RowKind::kReported, Join(end.view.record, server_record, end.recovered));
-    }
+    if (!TellsAnEnd(end.view.record)) continue;
+    const Judgement judgement = JudgeEnds(&end, server, time_);
+    PutConnection(end, RowKind::kReported, judgement, FindingsOf(&end.view.record.evidence, server_evidence));
+    const bool silent = server != nullptr && server->view.record.replaced == Replaced::kSilent;
+    if (silent && IsSilence(judgement.joined.verdict.verdict.cause)) suspected_hosts_.insert(server->session);
   }
-  if (!has_client && server != nullptr && TellsAnEnd(*server_record)) {
-    PutConnection(*server, RowKind::kServerOnly, Join(std::nullopt, server_record, false));
+  if (!has_client && server != nullptr && TellsAnEnd(server->view.record)) {
+    PutConnection(*server, RowKind::kServerOnly, JudgeEnds(nullptr, server, time_),
+                  FindingsOf(nullptr, server_evidence));
   }
 }
 
@@ -310,24 +401,26 @@ void BatchWriter::JudgeRecord(int64_t record) {
   for (const StoredEnd& end : ends_.ById(record)) {
     drop_connection_.Int(end.id).Execute();
     if (!TellsAnEnd(end.view.record)) continue;
+    const Evidence* evidence = &end.view.record.evidence;
     if (end.role == Role::kClient) {
-      PutConnection(end, RowKind::kReported, Join(end.view.record, std::nullopt, end.recovered));
+      PutConnection(end, RowKind::kReported, JudgeEnds(&end, nullptr, time_), FindingsOf(evidence, nullptr));
     } else {
-      PutConnection(end, RowKind::kUnjoinedServer, Join(std::nullopt, end.view.record, false));
+      PutConnection(end, RowKind::kUnjoinedServer, JudgeEnds(nullptr, &end, time_), FindingsOf(nullptr, evidence));
     }
   }
 }
 
-void BatchWriter::PutConnection(const StoredEnd& from, RowKind kind, const Joined& joined) {
+void BatchWriter::PutConnection(const StoredEnd& from, RowKind kind, const Judgement& judgement, uint32_t findings) {
   // Version, platform and tags are the client's: a server's own would be counted as if players ran it.
   const bool client = from.role == Role::kClient;
+  const Joined& joined = judgement.joined;
   add_connection_.Int(from.id);
   client ? add_connection_.Int(from.session) : add_connection_.Null();
   add_connection_.Int(static_cast<int32_t>(kind)).Text(from.app_id).Int(from.view.ended_unix_s).Int(1);
   add_connection_.Int(joined.verdict.verdict.cause).Int(static_cast<int32_t>(joined.verdict.verdict.confidence));
   add_connection_.Int(static_cast<int32_t>(joined.verdict.outcome)).Text(client ? from.view.app_version : "");
   add_connection_.Text(from.view.endpoint).Text(from.network).Int(client ? from.view.record.platform : 0);
-  add_connection_.Text(joined.server_error).Execute();
+  add_connection_.Text(joined.server_error).Int(judgement.decided_s).Int(findings).Execute();
 }
 
 void BatchWriter::Purge(int64_t now_s) {

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "samples/collector/findings.h"
 #include "samples/collector/join.h"
 #include "samples/collector/metrics.h"
 #include "samples/collector/records.h"
@@ -51,6 +52,7 @@ struct Attribution {
   uint64_t connections = 0;
   uint64_t reported = 0;
   uint64_t unjoined_server_records = 0;
+  uint64_t pending = 0;                  // of `connections` those whose other end may still report
   std::vector<AttributionGroup> groups;  // largest first
 };
 
@@ -67,6 +69,28 @@ struct ConnectionView {
   std::optional<EndView> client;
   std::optional<EndView> server;
   bool duplicate_token = false;  // another client record carries the same token
+  bool pending = false;          // the other end may still report
+};
+
+inline constexpr uint32_t kJoinWindowS = 900;
+
+struct FindingsQuery {
+  std::string app_id;           // "": all
+  std::optional<int64_t> from;  // unix seconds, inclusive
+  std::optional<int64_t> to;    // exclusive
+};
+
+struct Finding {
+  const FindingText* text = nullptr;
+  const char* who_is = "";  // what the labels of `who` are: "endpoint", "network"
+  uint64_t count = 0;       // connections that show it
+  uint64_t dropped = 0;     // of them those that were dropped
+  uint64_t drops = 0;       // all that were dropped
+  struct Who {
+    std::string label;
+    uint64_t count = 0;
+  };
+  std::vector<Who> who;  // largest first, at most 20
 };
 
 struct SessionView {
@@ -92,12 +116,15 @@ class Store {
   // These throw StoreError.
   virtual Attribution QueryAttribution(const AttributionQuery& query) = 0;
   virtual std::vector<ConnectionView> FindConnections(const std::string& app_id, const std::string& token_hash) = 0;
+  virtual std::vector<Finding> QueryFindings(const FindingsQuery& query) = 0;
   virtual std::vector<SessionView> FindSessions(std::optional<int32_t> end, const std::string& app_id,
                                                 uint32_t limit) = 0;
 };
 
-// "sqlite:<path>". Throws StoreError for a URL that no engine takes and a store that cannot be opened.
-std::unique_ptr<Store> OpenStore(const std::string& url, ClockFn now, Metrics* metrics);
+// "sqlite:<path>". A connection that one end reported waits `join_window_s` for the other. Throws StoreError for a URL
+// that no engine takes and a store that cannot be opened.
+std::unique_ptr<Store> OpenStore(const std::string& url, ClockFn now, Metrics* metrics,
+                                 uint32_t join_window_s = kJoinWindowS);
 
 }  // namespace whydrop::collector
 

@@ -75,7 +75,7 @@ bool ServerClose(const View& v) { return IsPeersEnd(v) && ServerClosed(v); }
 // A reset after silence is what a rebooted host answers; there the host's end is the nearer explanation.
 bool ServerDied(const View& v) {
   return NoServerEnd(v) && ServerProcessGone(v) &&
-         (IsRule(v, 12) || IsRule(v, 16) || IsRule(v, 18) || (IsRule(v, 15) && !ServerHostGone(v)));
+         (IsRule(v, 12) || IsRule(v, 16) || IsRule(v, 17) || IsRule(v, 18) || (IsRule(v, 15) && !ServerHostGone(v)));
 }
 bool HostDown(const View& v) {
   return NoServerEnd(v) && ServerHostGone(v) && (IsRule(v, 11) || IsRule(v, 14) || IsRule(v, 15));

@@ -50,6 +50,7 @@ enum class EventType : uint16_t {
   kHandlerDisplaced = 15,
   kClockStepped = 16,
   kFaultRecovered = 17,
+  kReported = 18,
   kConnectionEnd = 100,       // identity and verdict of an ended connection
   kConnectionEvidence = 101,  // a chunk of its evidence
 };
@@ -164,8 +165,17 @@ struct LifePage {
   std::atomic<uint64_t> seal_rotation;
 
   CrashMarker crash;
+
+  // What the finished rotations have told beside the key records: ended connections in the flow ring below an index,
+  // and for each entry of the close totals how many of its connections, one by one or as a count. Generation n % 2
+  // belongs to the session in which n rotations are finished, so that the store which finishes a rotation also switches
+  // to its numbers.
+  std::atomic<uint64_t> flow_told[2];
+  std::atomic<uint32_t> settled[2][kMaxTotals];
 };
-static_assert(offsetof(LifePage, losses) == 96 && offsetof(LifePage, crash) == 296 && sizeof(LifePage) <= kLifeBytes);
+static_assert(offsetof(LifePage, losses) == 96 && offsetof(LifePage, crash) == 296);
+static_assert(offsetof(LifePage, flow_told) == 456 && offsetof(LifePage, settled) == 472 &&
+              sizeof(LifePage) <= kLifeBytes);
 
 // Offsets of one ring file, derived from its size and its number of connections alone.
 struct RingLayout {

@@ -32,7 +32,7 @@ struct Slot {
 };
 
 bool IsPlainEvent(uint16_t type) {
-  return type >= static_cast<uint16_t>(EventType::kOpened) && type <= static_cast<uint16_t>(EventType::kFaultRecovered);
+  return type >= static_cast<uint16_t>(EventType::kOpened) && type <= static_cast<uint16_t>(EventType::kReported);
 }
 
 bool ReadText(const uint8_t* bytes, size_t capacity, bool (*valid)(const char*, size_t), char* out) {
@@ -152,6 +152,8 @@ void ReadCounts(const RingView& ring, LifeFields* fields, RingLife* life) {
   life->seal_reference_ms = fields->Number(offsetof(LifePage, seal_reference_ms), kMaxSessionMs);
   life->rotation = static_cast<uint32_t>(fields->Number(offsetof(LifePage, seal_rotation), UINT32_MAX - 1));
   if (life->sealed_index > 0 && life->seal_to <= life->sealed_index) ++life->rotation;
+  const size_t side = life->rotation % 2;
+  life->flow_told = fields->Number(offsetof(LifePage, flow_told) + side * sizeof(uint64_t), kMaxCount);
 }
 
 void ReadLife(const RingView& ring, RingContents* out) {
@@ -205,6 +207,7 @@ bool ReadEnd(const Slot& slot, RingContents* out) {
   }
   if (at != slot.size) return false;
   connection.key_index = slot.key ? slot.index : kFlowRingKeyIndex;
+  connection.flow_index = slot.key ? 0 : slot.index;
   out->connections.push_back(connection);
   return true;
 }
@@ -338,7 +341,7 @@ void CopyLiveRing(const uint8_t* live, size_t size, uint8_t* out) {
   for (size_t i = 0; i < size / 8; ++i) {
     // Acquire: partner of the release that publishes a slot, whose other words follow its state.
     const uint64_t word = words[i].load(std::memory_order_acquire);
-    std::memcpy(out + 8 * i, &word, 8);
+    if (word != 0) std::memcpy(out + 8 * i, &word, 8);
   }
 }
 

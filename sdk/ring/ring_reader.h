@@ -27,6 +27,7 @@ struct RingConnection {
   Cause cause = 0;    // the writer's verdict; 0 for open ones
   Confidence confidence = Confidence::kNone;
   uint64_t key_index = 0;     // of the ended record in the key ring; kFlowRingKeyIndex if it is in the flow ring
+  uint64_t flow_index = 0;    // there
   uint64_t link_down_ms = 0;  // open ones: LiveConnection::link_down_ms
   bool failed = false;        // open ones: a failure or peer's close was kept
 };
@@ -50,6 +51,8 @@ struct RingTotal {
   Cause cause = 0;
   uint64_t count = 0;  // all ended connections of that endpoint and cause, recorded one by one or not
   uint64_t first_ms = 0, last_ms = 0;
+  uint64_t settled = 0;  // of `count` those that finished rotations have told
+  size_t entry = 0;      // its first entry in the ring
 };
 
 // A plain copy of the life page, range-checked.
@@ -67,7 +70,8 @@ struct RingLife {
   uint64_t recorded = 0, connections_opened = 0;
   uint64_t losses[kLossCount] = {};
   uint64_t sealed_index = 0, seal_to = 0, seal_reference_ms = 0;
-  uint32_t rotation = 0;  // of the intent if there is one, else the next one
+  uint32_t rotation = 0;   // of the intent if there is one, else the next one
+  uint64_t flow_told = 0;  // ends in the flow ring below are told by finished rotations
 
   struct Crash {
     MarkerState state = MarkerState::kNone;
@@ -102,7 +106,8 @@ struct RingContents {
 };
 
 // Copies a ring that is being written, a word at a time, so that the copy can be read. `live` and `out` hold `size`
-// bytes.
+// bytes, those of `out` zeros: what is zero is not written, so that a large ring that is mostly empty costs little
+// memory. Goes upwards, so that a close total never counts a connection whose record the copy has missed.
 void CopyLiveRing(const uint8_t* live, size_t size, uint8_t* out);
 
 // kCorrupt: no ring, or its header does not hold (nothing can be trusted). kUnsupported: another version. Otherwise OK,

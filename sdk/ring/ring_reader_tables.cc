@@ -108,6 +108,17 @@ bool MergeLive(const uint8_t* live, RingConnection* out) {
   return in_range && down <= kMaxSessionMs;
 }
 
+// Slots that are not free, so that a server's tens of thousands are not moved again and again while they are read.
+size_t UsedConnections(const RingView& ring) {
+  size_t used = 0;
+  for (uint32_t i = 0; i < ring.layout.max_connections; ++i) {
+    const uint8_t* slot = ring.bytes + ring.layout.connections + i * kConnectionBytes;
+    const auto state = LoadLe<uint64_t>(slot + offsetof(LiveConnection, state));
+    if (static_cast<ConnectionState>(state & 3) != ConnectionState::kFree) ++used;
+  }
+  return used;
+}
+
 }  // namespace
 
 void ReadTags(const RingView& ring, RingContents* out) {
@@ -149,6 +160,10 @@ void ReadTotals(const RingView& ring, RingContents* out) {
       continue;
     }
     total.endpoint = endpoint;
+    total.entry = i;
+    const size_t side = out->life.rotation % 2;
+    total.settled = LoadLe<uint32_t>(ring.bytes + ring.layout.life + offsetof(LifePage, settled) +
+                                     (side * kMaxTotals + i) * sizeof(uint32_t));
     const auto same = std::find_if(out->totals.begin(), out->totals.end(), [&total](const RingTotal& other) {
       return other.cause == total.cause && other.endpoint == total.endpoint;
     });
@@ -157,12 +172,14 @@ void ReadTotals(const RingView& ring, RingContents* out) {
       continue;
     }
     same->count += total.count;
+    same->settled += total.settled;
     same->first_ms = std::min(same->first_ms, total.first_ms);
     same->last_ms = std::max(same->last_ms, total.last_ms);
   }
 }
 
 void ReadOpenConnections(const RingView& ring, RingContents* out) {
+  out->connections.reserve(out->connections.size() + UsedConnections(ring));
   std::vector<uint32_t> ended;
   for (const RingConnection& connection : out->connections) ended.push_back(connection.identity.number);
   std::sort(ended.begin(), ended.end());

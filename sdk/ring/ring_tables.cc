@@ -107,7 +107,8 @@ void RingWriter::Parts::AddToTotals(RingWriter& writer, const char* endpoint, Ca
     LoadWords(its_name, entry + kTotalEndpoint, sizeof its_name);
     const auto its_cause = static_cast<int16_t>(entry[kTotalFirst].load(std::memory_order_relaxed) >> 48);
     if (its_cause != cause || std::memcmp(its_name, name, sizeof name) != 0) continue;
-    entry[kTotalCount].fetch_add(1, std::memory_order_relaxed);
+    // Release: who copies the totals first and the records then finds the record of everything counted.
+    entry[kTotalCount].fetch_add(1, std::memory_order_release);
     entry[kTotalLast].store(now_ms, std::memory_order_relaxed);
     Changed(writer, writer.layout_.totals + i * kTotalBytes, kTotalBytes);
     return;

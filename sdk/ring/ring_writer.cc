@@ -237,11 +237,26 @@ bool RingWriter::BeginSeal(uint64_t* from, uint64_t* to, uint32_t* rotation) {
   return true;
 }
 
-void RingWriter::FinishSeal() {
+void RingWriter::FinishSeal(const Told& told) {
+  const uint64_t finished = life_->seal_rotation.load(std::memory_order_relaxed) + 1;
+  life_->flow_told[finished % 2].store(told.flow_index, std::memory_order_relaxed);
+  for (size_t i = 0; i < kMaxTotals; ++i) {
+    life_->settled[finished % 2][i].store(told.settled[i], std::memory_order_relaxed);
+  }
+  // A loss of power must not leave the one store below on the disk without what it switches to, nor batches that were
+  // sent without it.
+  Parts::Changed(*this, layout_.life, kLifeBytes);
+  storage_->Sync();
   // Release: partner of the acquire in ClaimSlot.
   life_->sealed_index.store(life_->seal_to.load(std::memory_order_relaxed), std::memory_order_release);
-  life_->rotation.store(life_->seal_rotation.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+  life_->rotation.store(finished, std::memory_order_release);
   Parts::Changed(*this, layout_.life, kLifeBytes);
+  storage_->Sync();
+}
+
+bool RingWriter::NeedsSeal() const {
+  const uint64_t tail = life_->key_tail.load(std::memory_order_relaxed);
+  return tail - life_->sealed_index.load(std::memory_order_relaxed) > layout_.key_slots / 2;
 }
 
 void RingWriter::WriteThrough() {

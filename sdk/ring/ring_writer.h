@@ -100,10 +100,16 @@ class RingWriter {
   uint64_t LossCount(Loss loss) const;
 
   // --- sealing (server role, worker thread). BeginSeal fixes the key records [sealed, to) of the next rotation and
-  // writes the intent; FinishSeal, after their batches are durable, gives the slots back. BeginSeal again after a crash
-  // or failure returns the same range. False: nothing to seal.
+  // writes the intent; FinishSeal, after their batches are durable, gives the slots back and is itself durable on
+  // return. BeginSeal again after a failure returns the same range. False: nothing to seal.
   bool BeginSeal(uint64_t* from, uint64_t* to, uint32_t* rotation);
-  void FinishSeal();
+  struct Told {
+    uint64_t flow_index = 0;            // RingLife::flow_told once this rotation is told
+    uint32_t settled[kMaxTotals] = {};  // RingTotal::settled, by entry
+  };
+  void FinishSeal(const Told& told);
+  // Half of the key ring waits to be sealed: soon its records would go where they can be overwritten.
+  bool NeedsSeal() const;
 
   // In storage mode kFile: writes the parts that change without records (life page, live connections). Worker, each
   // tick.

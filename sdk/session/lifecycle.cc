@@ -120,7 +120,7 @@ bool Lifecycle::MakeStorage(Session* session, const RingIdentity& identity) {
       disk = false;
     } else if (Uploader::IsDisabled(upload.directory, upload.app_version)) {
       upload.log.Write(LogLevel::kInfo, "the collector switched this version off: recording in memory only");
-      upload.directory.clear();
+      settings.switched_off = true;
       disk = false;
     }
   }

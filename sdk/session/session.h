@@ -30,6 +30,8 @@ namespace whydrop {
 // A checked configuration: everything is in range and owned.
 struct Settings {
   UploadConfig upload;  // directory is empty where the system knows no place for one
+  // The collector wants nothing of this version: nothing is written, and the directory is only there to be erased.
+  bool switched_off = false;
   RingLayout layout;
   uint32_t upload_delay_ms = WHYDROP_DEFAULT;
   uint32_t rotate_interval_ms = 0;  // 0: never

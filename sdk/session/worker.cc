@@ -13,6 +13,8 @@ namespace {
 // A client's first upload: not while the game still loads, and not all players of a restarted game at once.
 constexpr uint32_t kUploadDelayMs = 10 * 1000;
 constexpr uint32_t kUploadJitterMs = 110 * 1000;
+// Between two rotations that do not wait for their time because the ring fills up.
+constexpr uint32_t kSealPauseMs = 250;
 // How long set_consent waits for the worker to erase what is on the disk.
 constexpr uint32_t kEraseMs = 2000;
 
@@ -134,7 +136,7 @@ void Worker::Prepare() {
   }
   if (settings.consent == WHYDROP_CONSENT_DENIED) {
     DoErase();
-  } else if (!settings.upload.directory.empty()) {
+  } else if (!settings.upload.directory.empty() && !settings.switched_off) {
     uploader_.store(new Uploader(settings.upload, &session_->writer()), std::memory_order_release);
   }
   uint32_t delay_ms = settings.upload_delay_ms;
@@ -175,18 +177,23 @@ void Worker::UploadWhenDue() {
   Uploader* uploader = uploader_.load(std::memory_order_relaxed);
   const uint64_t now_ms = session_->writer().NowMs();
   if (uploader == nullptr || denied_ || stopping()) return;
-  if (now_ms >= seal_at_ms_) {
+  const uint32_t interval_ms = session_->settings().rotate_interval_ms;
+  const bool full = interval_ms != 0 && session_->writer().NeedsSeal();
+  if (now_ms >= seal_at_ms_ || (full && now_ms >= seal_at_ms_ - interval_ms + kSealPauseMs)) {
     busy_.store(true, std::memory_order_release);
     uploader->Seal();
-    seal_at_ms_ = now_ms + session_->settings().rotate_interval_ms;
-    // What was sealed goes out now, unless the collector asked for patience.
+    seal_at_ms_ = now_ms + interval_ms;
+    // What was sealed goes out now, unless the collector asked for patience: then as soon as that is over.
     const uint32_t wait_ms = uploader->NextSendDelayMs();
-    if (wait_ms == 0) send_at_ms_ = now_ms;
+    if (wait_ms != UINT32_MAX) send_at_ms_ = now_ms + wait_ms;
   }
   if (now_ms < send_at_ms_ || !MaySend()) return;
   busy_.store(true, std::memory_order_release);
-  const SendResult result = uploader->Send(interrupt_, false);
-  const uint32_t next_ms = uploader->NextSendDelayMs();
+  PlanNextSend(uploader->Send(interrupt_, false));
+}
+
+void Worker::PlanNextSend(SendResult result) {
+  const uint32_t next_ms = uploader_.load(std::memory_order_relaxed)->NextSendDelayMs();
   // With nothing left the outbox is not even listed until a seal or a flush puts something in.
   const bool done = result == SendResult::kAllSent || result == SendResult::kDisabled || next_ms == UINT32_MAX;
   send_at_ms_ = done ? UINT64_MAX : session_->writer().NowMs() + next_ms;
@@ -209,7 +216,9 @@ whydrop_result Worker::DoFlush() {
   bool all = true;
   if (session_->settings().rotate_interval_ms != 0) all = uploader->Seal();
   if (!MaySend()) return WHYDROP_OK;
-  switch (uploader->Send(interrupt_, true)) {
+  const SendResult result = uploader->Send(interrupt_, true);
+  PlanNextSend(result);
+  switch (result) {
     case SendResult::kAllSent:
       return all ? WHYDROP_OK : WHYDROP_ERROR_TIMEOUT;
     case SendResult::kDisabled:

@@ -61,6 +61,7 @@ class Worker {
   void Serve();
   void Harvest();
   void UploadWhenDue();
+  void PlanNextSend(SendResult result);
   whydrop_result DoFlush();
   void DoErase();
   bool MaySend() const;

@@ -1,5 +1,6 @@
 #include "upload/batch_encoder.h"
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <utility>
@@ -96,19 +97,26 @@ void AppendEvents(const RingContents& ring, const BatchScope& scope, std::vector
   }
 }
 
-// Ended connections that are counted but not told one by one. After a rotation was sealed its connections are told but
-// no longer in the ring, so that the difference cannot be known: then nothing is said rather than something twice.
-void AppendTotals(const RingContents& ring, std::vector<std::string>* records) {
-  if (ring.life.sealed_index != 0 || ring.life.seal_to != 0) return;
-  std::map<std::pair<std::string, Cause>, uint64_t> told;
-  for (const RingConnection& connection : ring.connections) {
-    if (!connection.open) ++told[{connection.identity.endpoint, connection.cause}];
+bool TellsEnded(const BatchScope& scope, const RingConnection& connection) {
+  if (connection.key_index != kFlowRingKeyIndex) return InScope(scope, connection.key_index);
+  return connection.flow_index >= scope.flow_from && connection.flow_index < scope.flow_to;
+}
+
+bool IsTold(const RingContents& ring, const RingConnection& connection) {
+  if (connection.key_index != kFlowRingKeyIndex) return connection.key_index < ring.life.sealed_index;
+  return connection.flow_index < ring.life.flow_told;
+}
+
+void AppendTotals(const RingContents& ring, const BatchScope& scope, std::vector<std::string>* records) {
+  const std::vector<TotalShare> shares = ShareTotals(ring, scope);
+  for (size_t i = 0; i < shares.size(); ++i) {
+    if (shares[i].repeats != 0) records->push_back(EncodeTotal(ring.totals[i], shares[i].repeats));
   }
-  for (const RingTotal& total : ring.totals) {
-    const auto found = told.find({total.endpoint, total.cause});
-    const uint64_t known = found == told.end() ? 0 : found->second;
-    if (total.count > known) records->push_back(EncodeTotal(total, total.count - known));
-  }
+}
+
+bool TellsOpen(const BatchScope& scope, uint32_t number) {
+  if (scope.kind == BatchScope::Kind::kEnded) return true;
+  return scope.open != nullptr && std::binary_search(scope.open->begin(), scope.open->end(), number);
 }
 
 std::string EncodeCrash(const RingLife::Crash& crash) {
@@ -209,15 +217,36 @@ std::vector<size_t> Cut(const std::vector<std::string>& records) {
 
 }  // namespace
 
+// Records that finished rotations told may still lie in the ring; `settled` has them already. A
+// thread may stand between the record and the count: then the records are ahead, and a later rotation is exact.
+std::vector<TotalShare> ShareTotals(const RingContents& ring, const BatchScope& scope) {
+  std::map<std::pair<std::string, Cause>, std::pair<uint64_t, uint64_t>> recorded;  // untold, and of them in scope
+  for (const RingConnection& connection : ring.connections) {
+    if (connection.open || IsTold(ring, connection)) continue;
+    auto& counts = recorded[{connection.identity.endpoint, connection.cause}];
+    ++counts.first;
+    if (TellsEnded(scope, connection)) ++counts.second;
+  }
+  std::vector<TotalShare> shares;
+  for (const RingTotal& total : ring.totals) {
+    const auto& counts = recorded[{total.endpoint, total.cause}];
+    const uint64_t known = total.settled + counts.first;
+    shares.push_back({counts.second, total.count > known ? total.count - known : 0});
+  }
+  return shares;
+}
+
 std::vector<Rotation> PlanRotations(const RingContents& ring, const HarvestFacts& facts) {
   std::vector<Rotation> rotations;
   BatchScope rest;
   rest.rotation = ring.life.rotation;
   rest.key_from = ring.life.sealed_index;
+  rest.flow_from = ring.life.flow_told;
   if (ring.life.seal_to > ring.life.sealed_index) {
     BatchScope unfinished = rest;
     unfinished.kind = BatchScope::Kind::kRunning;
     unfinished.key_to = ring.life.seal_to;
+    unfinished.flow_to = 0;
     rotations.push_back({ReportRunningSession(ring, ring.life.seal_reference_ms), unfinished});
     rest.rotation = ring.life.rotation + 1;
     rest.key_from = ring.life.seal_to;
@@ -228,15 +257,14 @@ std::vector<Rotation> PlanRotations(const RingContents& ring, const HarvestFacts
 
 std::vector<std::string> EncodeRotation(const RingContents& ring, const SessionReport& report,
                                         const BatchScope& scope) {
-  const bool ended = scope.kind == BatchScope::Kind::kEnded;
   std::vector<std::string> records;
   for (const RingConnection& connection : ring.connections) {
-    if (connection.open ? ended : InScope(scope, connection.key_index)) {
+    if (connection.open ? TellsOpen(scope, connection.identity.number) : TellsEnded(scope, connection)) {
       records.push_back(EncodeConnection(ring, report, connection));
     }
   }
   AppendEvents(ring, scope, &records);
-  if (ended) AppendTotals(ring, &records);
+  if (scope.kind == BatchScope::Kind::kEnded || scope.open != nullptr) AppendTotals(ring, scope, &records);
 
   const std::string session = EncodeSession(ring, report);
   const std::string losses = EncodeLosses(ring);

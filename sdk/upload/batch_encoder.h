@@ -21,11 +21,25 @@ struct BatchScope {
   uint32_t rotation = 0;
   uint64_t key_from = 0;  // records of the key ring with key_from <= index < key_to
   uint64_t key_to = UINT64_MAX;
-  // Of a session that has ended: also open connections, flow events and close totals. Otherwise only what the key ring
-  // holds, because everything else still changes and could not be frozen twice alike.
+  uint64_t flow_from = 0;  // ended connections that had to go to the flow ring, likewise
+  uint64_t flow_to = UINT64_MAX;
+  // Of a session that has ended: also flow events, close totals and all open connections. Otherwise what the key ring
+  // holds, and what `open` says.
   enum class Kind { kRunning, kEnded };
   Kind kind = Kind::kEnded;
+  // kRunning: numbers of the open connections to tell, in order; close totals go with them. nullptr: neither, because
+  // the rest of a dead session's ring follows and tells both.
+  const std::vector<uint32_t>* open = nullptr;
 };
+
+// How the ended connections of one close total are told.
+struct TotalShare {
+  uint64_t in_scope = 0;  // one by one, in this rotation
+  uint64_t repeats = 0;   // as a count: in no record of the ring and not told before
+};
+
+// Of every total of the ring, in its order.
+std::vector<TotalShare> ShareTotals(const RingContents& ring, const BatchScope& scope);
 
 // A rotation still to be made of a dead session's ring, and what to report in it.
 struct Rotation {

@@ -233,14 +233,15 @@ Status Harvester::FreezeFacts(const RingContents& ring, HarvestFacts* facts) con
 Status Harvester::Convert(const RingContents& ring) {
   HarvestFacts facts;
   Status status = FreezeFacts(ring, &facts);
+  const std::vector<Rotation> rotations = PlanRotations(ring, facts);
+  // How the session ended can be told also where nothing can be written.
+  Remember(ring, rotations.back().report);
   if (!status.ok()) return status;
   Step(5);
-  const std::vector<Rotation> rotations = PlanRotations(ring, facts);
   for (const Rotation& rotation : rotations) {
     status = PutRotation(outbox_, ring, rotation.report, rotation.scope);
     if (!status.ok()) return status;
   }
-  Remember(ring, rotations.back().report);
   return OkStatus();
 }
 
@@ -302,6 +303,9 @@ Status PutRotation(const Outbox& outbox, const RingContents& ring, const Session
   batch.ended_unix_ms = report.ended_unix_ms;
   batch.ended_boot_ms = report.ended_boot_ms;
   batch.boot_id = ring.identity.boot_id;
+  const Status cleared = outbox.RemoveRotation(batch.session_id, batch.rotation);
+  if (!cleared.ok()) return cleared;
+  Step(7);
   for (const std::string& body : EncodeRotation(ring, report, scope)) {
     batch.sha256 = Sha256Of(body.data(), body.size());
     Status status = Gzip(body, &batch.body);

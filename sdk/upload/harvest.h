@@ -36,7 +36,8 @@ HarvestResult HarvestRings(const HarvestConfig& config, const Outbox& outbox);
 // Removes every ring whose owner does not live, and what harvests left behind.
 void EraseRings(const HarvestConfig& config);
 
-// Writes all parts of one rotation, durable on success.
+// Writes all parts of one rotation, durable on success. Parts of an earlier attempt are thrown away first: the rotation
+// was not finished, so none of them was ever sent, and the counters beside the records may have changed since.
 Status PutRotation(const Outbox& outbox, const RingContents& ring, const SessionReport& report,
                    const BatchScope& scope);
 

@@ -29,6 +29,8 @@ constexpr char kSuffix[] = ".batch";
 constexpr size_t kListLimit = 65536;
 constexpr uint64_t kClientFiles = 64;
 constexpr uint64_t kClientBytes = uint64_t{4} << 20;
+// Below what a listing of the directory takes in, rings and all.
+constexpr uint64_t kServerFiles = 60000;
 constexpr uint64_t kServerBytes = uint64_t{1} << 30;
 constexpr int64_t kServerAgeMs = int64_t{7} * 24 * 3600 * 1000;
 
@@ -160,6 +162,19 @@ Status Outbox::Load(const Entry& entry, BatchFile* out) const {
 
 Status Outbox::Remove(const Entry& entry) const { return platform::RemoveFile(PathOf(entry.name)); }
 
+Status Outbox::RemoveRotation(const std::array<uint8_t, 16>& session_id, uint32_t rotation) const {
+  const std::string prefix = SessionHex(session_id) + "-" + std::to_string(rotation) + "-";
+  std::vector<std::string> names;
+  Status status = platform::ListDirectory(directory_, kListLimit, &names);
+  if (!status.ok()) return status;
+  for (const std::string& name : names) {
+    if (name.compare(0, prefix.size(), prefix) != 0) continue;
+    status = platform::RemoveFile(PathOf(name));
+    if (!status.ok() && status.kind != StatusKind::kNotFound) return status;
+  }
+  return OkStatus();
+}
+
 Status Outbox::CountRefusal(const Entry& entry, uint8_t refused_launches) const {
   platform::File file;
   Status status = platform::File::OpenExisting(PathOf(entry.name), platform::File::Mode::kReadWrite, &file);
@@ -175,7 +190,8 @@ OutboxLosses Outbox::EnforceQuota(int32_t role, int64_t now_unix_ms) const {
   for (const Entry& entry : entries) bytes += entry.size_bytes;
   OutboxLosses losses;
   for (const Entry& entry : entries) {
-    const bool too_many = server ? bytes > kServerBytes : files > kClientFiles || bytes > kClientBytes;
+    const bool too_many =
+        server ? bytes > kServerBytes || files > kServerFiles : files > kClientFiles || bytes > kClientBytes;
     const bool too_old = server && now_unix_ms - entry.modified_unix_ms > kServerAgeMs;
     if (!too_many && !too_old) break;
     if (!Remove(entry).ok()) continue;

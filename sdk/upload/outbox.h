@@ -1,6 +1,8 @@
 // The batches that wait: one immutable file each, `<session hex>-<rotation>-<part>.batch`, in the state directory.
-// FORMAT.md of the ring describes the bytes. A batch that exists is never written again, and is deleted only for a
-// verified acknowledgement or for a loss that is counted.
+// FORMAT.md of the ring describes the bytes. A batch of a finished rotation is never written again, and is deleted only
+// for a verified acknowledgement or for a loss that is counted. Until its rotation is finished (the seal of a running
+// server, the removal of a dead session's ring) none is sent, and an attempt that was broken off is thrown away whole:
+// what stands beside the records may have changed since.
 //
 // Thread rule: one thread; several processes may share the directory.
 #ifndef WHYDROP_UPLOAD_OUTBOX_H
@@ -63,9 +65,12 @@ class Outbox {
   // Not OK and no kIo: the file was moved aside, out of List, and is lost.
   Status Load(const Entry& entry, BatchFile* out) const;
   Status Remove(const Entry& entry) const;
+  // Removes what an unfinished attempt left of one rotation.
+  Status RemoveRotation(const std::array<uint8_t, 16>& session_id, uint32_t rotation) const;
   // Adds one to the refused launches, in place: a torn write cannot damage the batch.
   Status CountRefusal(const Entry& entry, uint8_t refused_launches) const;
-  // Removes the oldest until what is left keeps the role's limits: 64 files and 4 MiB, for a server 1 GiB and 7 days.
+  // Removes the oldest until what is left keeps the role's limits: 64 files and 4 MiB, for a server 60,000 files,
+  // 1 GiB and 7 days.
   OutboxLosses EnforceQuota(int32_t role, int64_t now_unix_ms) const;
   void Clear() const;
 

@@ -91,13 +91,14 @@ SessionReport ReportSession(const RingContents& ring, const HarvestFacts& facts)
 
 SessionReport ReportRunningSession(const RingContents& ring, uint64_t reference_ms) {
   SessionReport report;
+  report.running = true;
   SetTimes(ring, reference_ms, &report);
   return report;
 }
 
 Evidence CompleteEvidence(const RingContents& ring, const SessionReport& report, const RingConnection& connection) {
   Evidence evidence = connection.evidence;
-  if (!connection.open) return evidence;
+  if (!connection.open || report.running) return evidence;
   evidence.Set(Field::ended_ms, static_cast<int64_t>(report.ended_ms));
   if (connection.failed) return evidence;
   evidence.Set(Field::session_end, report.end.cause);

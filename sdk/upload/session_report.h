@@ -35,6 +35,7 @@ struct HarvestFacts {
 
 struct SessionReport {
   Verdict end;
+  bool running = false;        // the session goes on: its open connections have no end
   bool crashed = false;        // a crash marker stands that was not revoked
   uint64_t ended_ms = 0;       // session time of the last sign of life
   uint64_t ended_boot_ms = 0;  // the same moment as time since boot, suspends included

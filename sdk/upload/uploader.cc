@@ -1,6 +1,7 @@
 #include "upload/uploader.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "platform/identity.h"
 #include "upload/harvest.h"
 #include "upload/http_transport.h"
+#include "upload/open_report.h"
 #include "upload/outbox.h"
 #include "upload/retry_policy.h"
 
@@ -17,6 +19,34 @@ namespace whydrop {
 namespace {
 
 constexpr char kDisabledFile[] = "/disabled";
+
+// The own ring, which others go on writing.
+Status ReadLiveRing(const RingWriter& ring, RingContents* out) {
+  struct Free {
+    void operator()(uint8_t* bytes) const { std::free(bytes); }
+  };
+  const size_t size = ring.layout().total_bytes;
+  // Of zeros that nobody has touched the system makes no memory.
+  const std::unique_ptr<uint8_t, Free> copy(static_cast<uint8_t*>(std::calloc(size, 1)));
+  if (copy == nullptr) return {StatusKind::kIo, 0};
+  CopyLiveRing(reinterpret_cast<const uint8_t*>(ring.life()) - ring.layout().life, size, copy.get());
+  return ReadRing(copy.get(), size, out);
+}
+
+// What a rotation of a running server tells of the flow ring and the close totals, and what is told once it is
+// finished.
+void PlanTold(const RingContents& ring, BatchScope* scope, RingWriter::Told* told) {
+  scope->flow_from = scope->flow_to = ring.life.flow_told;
+  for (const RingConnection& connection : ring.connections) {
+    if (connection.key_index == kFlowRingKeyIndex) scope->flow_to = std::max(scope->flow_to, connection.flow_index + 1);
+  }
+  told->flow_index = scope->flow_to;
+  const std::vector<TotalShare> shares = ShareTotals(ring, *scope);
+  for (size_t i = 0; i < shares.size(); ++i) {
+    const uint64_t count = ring.totals[i].settled + shares[i].in_scope + shares[i].repeats;
+    told->settled[ring.totals[i].entry] = static_cast<uint32_t>(count);
+  }
+}
 
 // Whole seconds since the session ended. Clocks of one boot agree; across boots there is only the wall clock.
 uint64_t AgeSeconds(const BatchFile& batch) {
@@ -45,6 +75,7 @@ struct Uploader::Impl {
   UploadCounters* counters;
   Outbox outbox;
   std::unique_ptr<HttpTransport> transport;
+  OpenReport open_report;
   bool has_last = false;
   LastSession last;
   uint32_t attempts = 0;  // failed ones of this launch; of a server, since its last success
@@ -236,14 +267,20 @@ bool Uploader::GetLastSession(LastSession* out) const {
 }
 
 bool Uploader::Seal() {
+  RingWriter& own = *impl_->own;
   BatchScope scope;
   scope.kind = BatchScope::Kind::kRunning;
-  if (!impl_->own->BeginSeal(&scope.key_from, &scope.key_to, &scope.rotation)) return true;
-  std::vector<uint8_t> bytes(impl_->own->layout().total_bytes);
-  CopyLiveRing(reinterpret_cast<const uint8_t*>(impl_->own->life()) - impl_->own->layout().life, bytes.size(),
-               bytes.data());
+  if (!own.BeginSeal(&scope.key_from, &scope.key_to, &scope.rotation)) {
+    // Nothing ended: the report itself is the sign of life, and a range of one record finishes like any other.
+    own.RecordKey(EventType::kReported, 0, 0, 0);
+    if (!own.BeginSeal(&scope.key_from, &scope.key_to, &scope.rotation)) return true;
+  }
   RingContents ring;
-  Status status = ReadRing(bytes.data(), bytes.size(), &ring);
+  Status status = ReadLiveRing(own, &ring);
+  const std::vector<uint32_t> open = impl_->open_report.Select(ring);
+  scope.open = &open;
+  RingWriter::Told told;
+  PlanTold(ring, &scope, &told);
   if (status.ok()) {
     status = PutRotation(impl_->outbox, ring, ReportRunningSession(ring, ring.life.seal_reference_ms), scope);
   }
@@ -252,7 +289,8 @@ bool Uploader::Seal() {
                             status.native);
     return false;
   }
-  impl_->own->FinishSeal();
+  own.FinishSeal(told);
+  impl_->open_report.Told();
   impl_->KeepQuota();
   return true;
 }

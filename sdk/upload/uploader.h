@@ -67,7 +67,8 @@ class Uploader {
   // How the session that ended last, of those Harvest found, ended. False: there was none.
   bool GetLastSession(LastSession* out) const;
 
-  // Server role: freezes this session's finished connections into batches. True: nothing left to seal.
+  // Server role: freezes a rotation into batches: the connections that ended, those that opened and stand, and the
+  // sign of life that the report itself is. True: nothing left to seal.
   bool Seal();
 
   // Posts what waits, by the retry policy: a client at most 3 attempts a launch. `ignore_backoff`: a flush.

@@ -142,7 +142,7 @@ int main(int argc, char** argv) {
   const auto seal = [&] {
     uint64_t from, to;
     uint32_t rotation;
-    if (ring.writer.BeginSeal(&from, &to, &rotation)) ring.writer.FinishSeal();
+    if (ring.writer.BeginSeal(&from, &to, &rotation)) ring.writer.FinishSeal({});
   };
   const auto key_run = [&](uint64_t n) {
     for (uint64_t i = 0; i < n; ++i) {

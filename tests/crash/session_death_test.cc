@@ -3,7 +3,6 @@
 // session before it came to.
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -16,8 +15,12 @@
 #include <vector>
 
 #include "../unit/session/session_fixture.h"
+#include "respawn.h"
 
+using whydrop_test::OutputOf;
+using whydrop_test::Spawn;
 using whydrop_test::TempDir;
+using whydrop_test::Wait;
 
 namespace {
 
@@ -190,45 +193,10 @@ int RunReport(const char* dir) {
   return 0;
 }
 
-std::string Self() {
-  char path[4096];
-  const ssize_t size = readlink("/proc/self/exe", path, sizeof path);
-  return std::string(path, size > 0 ? static_cast<size_t>(size) : 0);
-}
-
-pid_t Spawn(const std::vector<std::string>& arguments, int output) {
-  const std::string self = Self();
-  const pid_t child = fork();
-  if (child != 0) return child;
-  if (output >= 0) dup2(output, STDOUT_FILENO);
-  std::freopen("/dev/null", "w", stderr);
-  std::vector<char*> argv;
-  std::vector<std::string> copy = arguments;
-  std::string program = self;
-  argv.push_back(program.data());
-  for (std::string& argument : copy) argv.push_back(argument.data());
-  argv.push_back(nullptr);
-  alarm(60);
-  execv(self.c_str(), argv.data());
-  _exit(97);
-}
-
-int Wait(pid_t child) {
-  int status = -1;
-  waitpid(child, &status, 0);
-  return status;
-}
-
 std::string Report(const std::string& dir) {
-  int ends[2];
-  REQUIRE(pipe(ends) == 0);
-  const pid_t child = Spawn({"--report", dir}, ends[1]);
-  close(ends[1]);
-  std::string text;
-  char data[256];
-  for (ssize_t got; (got = read(ends[0], data, sizeof data)) > 0;) text.append(data, static_cast<size_t>(got));
-  close(ends[0]);
-  CHECK(Wait(child) == 0);
+  int status = -1;
+  const std::string text = OutputOf({"--report", dir}, &status);
+  CHECK(status == 0);
   return text;
 }
 

@@ -66,7 +66,9 @@ def token_hash(app, token):
 
 def evidence(**values):
     numbers = {"error_kind": 1, "os_error": 2, "operation": 3, "established": 4, "peer_closed": 5,
-               "closed_locally": 6, "close_reason": 7, "protocol": 9, "outq_bytes": 13, "session_end": 50,
+               "closed_locally": 6, "close_reason": 7, "announced_reason": 8, "protocol": 9, "retransmits": 11,
+               "outq_bytes": 13, "path_mtu_bytes": 23, "sent_since_recv_bytes": 26, "linger_zero": 35,
+               "largest_send_bytes": 38, "unread_at_close_bytes": 39, "session_end": 50,
                "session_end_confidence": 51, "ended_ms": 54}
     return message(sorted((numbers[name], int(value)) for name, value in values.items()))
 
@@ -79,7 +81,7 @@ def crashed():
     return dict(established=1, protocol=1, ended_ms=1000, session_end=200, session_end_confidence=3)
 
 
-def connection(number, ev, token=None, app="game", endpoint="gate-1", previous=0, is_open=0):
+def connection(number, ev, token=None, app="game", endpoint="gate-1", previous=0, is_open=0, network=None):
     fields = [(1, number)]
     if previous:
         fields.append((2, previous))
@@ -87,6 +89,8 @@ def connection(number, ev, token=None, app="game", endpoint="gate-1", previous=0
         fields.append((3, token_hash(app, token)))
     if endpoint:
         fields.append((4, endpoint))
+    if network:
+        fields.append((5, network))
     if is_open:
         fields.append((6, 1))
     return message(fields + [(9, evidence(**ev))])

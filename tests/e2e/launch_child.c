@@ -2,8 +2,9 @@
  *
  *   launch_child STATE_DIR URL TOKEN ENDING
  *
- * ENDING: crash, abort, exit (with the connection open), stop, wait (prints "ready" and waits to be killed), upload (opens
- * nothing, flushes, prints what whydrop_get_stats and whydrop_get_last_session say).
+ * ENDING: crash, abort, exit (with the connection open), stop, wait (prints "ready" and waits to be killed), upload
+ * (opens nothing, flushes, prints what whydrop_get_stats and whydrop_get_last_session say, and how many warnings were
+ * logged).
  */
 #include <signal.h>
 #include <stdio.h>
@@ -13,16 +14,24 @@
 
 #include "whydrop/whydrop.h"
 
+static int warnings; /* the worker has none left to write when flush has returned */
+
+static void WHYDROP_CALL CountWarnings(int32_t level, const char *message, void *user) {
+  (void)message;
+  (void)user;
+  if (level <= 2) ++warnings;
+}
+
 static int Upload(void) {
   whydrop_stats stats = {.struct_size = sizeof stats};
   whydrop_last_session last = {.struct_size = sizeof last};
   const whydrop_result flushed = whydrop_flush(20000);
   const whydrop_result found = whydrop_get_last_session(&last);
   whydrop_get_stats(&stats);
-  printf("flush=%d sent=%llu waiting=%llu rejected=%llu lost=%llu last=%s\n", (int)flushed,
+  printf("flush=%d sent=%llu waiting=%llu rejected=%llu lost=%llu last=%s storage=%d warnings=%d\n", (int)flushed,
          (unsigned long long)stats.batches_sent, (unsigned long long)stats.batches_waiting,
          (unsigned long long)stats.batches_rejected, (unsigned long long)stats.batches_lost,
-         found == WHYDROP_OK ? whydrop_cause_name(last.end) : "none");
+         found == WHYDROP_OK ? whydrop_cause_name(last.end) : "none", (int)stats.storage, warnings);
   return 0;
 }
 
@@ -39,6 +48,7 @@ int main(int argc, char **argv) {
   config.state_dir = argv[1];
   config.upload_url = argv[2];
   config.upload_delay_ms = 600000; /* only whydrop_flush uploads */
+  config.log = CountWarnings;
   if (whydrop_start(&config) != WHYDROP_OK) return 3;
 
   if (strcmp(ending, "upload") == 0) {

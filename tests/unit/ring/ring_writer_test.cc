@@ -249,7 +249,7 @@ TEST_CASE("sealing gives slots back, repeats its range until it is finished, and
   REQUIRE(ring.writer.BeginSeal(&from_again, &to_again, &rotation));
   CHECK(to_again == to);
   CHECK(rotation == 0);
-  ring.writer.FinishSeal();
+  ring.writer.FinishSeal({});
   CHECK(ring.Read().life.rotation == 1);
   CHECK(ring.writer.life()->rotation == 1);
   // Killed right before the last store of FinishSeal.
@@ -260,7 +260,7 @@ TEST_CASE("sealing gives slots back, repeats its range until it is finished, and
   REQUIRE(ring.writer.BeginSeal(&from, &to_again, &rotation));
   CHECK(from == to);
   CHECK(rotation == 1);
-  ring.writer.FinishSeal();
+  ring.writer.FinishSeal({});
   CHECK(ring.Read().life.rotation == 2);
 }
 
@@ -362,7 +362,7 @@ TEST_CASE("sealing while threads record loses nothing and doubles nothing") {
     CHECK(from == last_to);
     last_to = to;
     for (const RingEvent& event : ring.Read().events) sealed += event.key && event.index >= from && event.index < to;
-    ring.writer.FinishSeal();
+    ring.writer.FinishSeal({});
   }
   for (std::thread& thread : threads) thread.join();
   CHECK(sealed == kept);

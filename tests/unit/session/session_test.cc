@@ -273,6 +273,27 @@ TEST_CASE("consent denied at a later start of the same process deletes what the 
   CHECK(dir.Files(".batch").empty());
 }
 
+TEST_CASE("a version that the collector switched off writes nothing, and a denied consent still erases all") {
+  TempDir dir;
+  Started session(dir.path());
+  REQUIRE(session.Start() == WHYDROP_OK);
+  REQUIRE(whydrop_flush(20000) == WHYDROP_OK);  // the worker has looked, and leaves soon
+  whydrop_stop();
+  const std::string directory = dir.path() + "/test.game/";
+  REQUIRE(dir.Files(".ring").size() == 1);
+  const std::string batch = directory + std::string(32, 'a') + "-0-0.batch";
+  std::ofstream(batch) << "left by an older version";
+  std::ofstream(directory + "disabled") << session.config.app_version;
+  REQUIRE(session.Start() == WHYDROP_OK);
+  CHECK(Stats().storage == WHYDROP_STORAGE_VOLATILE);
+  CHECK(whydrop_flush(20000) == WHYDROP_OK);
+  CHECK(dir.Files(".ring").size() == 1);  // not even harvested
+  CHECK(dir.Files(".batch").size() == 1);
+  CHECK(whydrop_set_consent(WHYDROP_CONSENT_DENIED) == WHYDROP_OK);
+  CHECK(dir.Files(".ring").empty());
+  CHECK(dir.Files(".batch").empty());
+}
+
 namespace {
 
 // A transport that hangs until it is let go.

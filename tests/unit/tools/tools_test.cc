@@ -11,6 +11,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <deque>
 #include <string>
 
 #include "core/sha256.h"
@@ -50,8 +51,8 @@ void WriteRing(const std::string& path, Owner owner) {
   static_assert(sizeof(platform::Id16) == 16);
   RingLayout layout;
   REQUIRE(PlanRing(kRingBytes, 64, &layout));
-  // The storage must outlive every writer, so it is given up, not freed.
-  auto* storage = new platform::RingStorage;
+  static std::deque<platform::RingStorage> storages;  // a ring's memory must outlive every writer
+  platform::RingStorage* storage = &storages.emplace_back();
   REQUIRE(storage->Create(path, layout.total_bytes).ok());
   RingIdentity identity;
   identity.session_id.fill(0xab);

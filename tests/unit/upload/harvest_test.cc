@@ -193,7 +193,7 @@ static void LeaveUnfinishedSeal(const StateDirectory& state) {
   uint32_t rotation = 0;
   ring.End(ring.Open(), WHYDROP_CAUSE_SERVER_CLOSE);
   REQUIRE(ring.writer.BeginSeal(&from, &to, &rotation));
-  ring.writer.FinishSeal();
+  ring.writer.FinishSeal({});
   for (int i = 0; i < 2500; ++i) ring.End(ring.Open(), WHYDROP_CAUSE_PATH_TIMEOUT);
   REQUIRE(ring.writer.BeginSeal(&from, &to, &rotation));
   for (int i = 0; i < 10; ++i) ring.End(ring.Open(), WHYDROP_CAUSE_SERVER_CLOSE);

@@ -1,0 +1,248 @@
+// A running server's rotations: connections outlive them, nothing is told twice or not at all, wherever it is killed.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <map>
+#include <set>
+
+#include "fixture.h"
+#include "platform/process.h"
+#include "upload/batch_encoder.h"
+#include "upload/harvest.h"
+#include "upload/uploader.h"
+#include "whydrop/v1/batch.pb.h"
+#include "zlib.h"
+
+using namespace whydrop;
+namespace wire = whydrop::v1;
+
+static std::string Inflate(const std::string& packed) {
+  std::string out(1 << 20, '\0');
+  z_stream stream{};
+  REQUIRE(inflateInit2(&stream, 31) == Z_OK);
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));
+  stream.avail_in = static_cast<uInt>(packed.size());
+  stream.next_out = reinterpret_cast<Bytef*>(&out[0]);
+  stream.avail_out = static_cast<uInt>(out.size());
+  REQUIRE(inflate(&stream, Z_FINISH) == Z_STREAM_END);
+  out.resize(stream.total_out);
+  inflateEnd(&stream);
+  return out;
+}
+
+// What a collector would know after all batches of the directory: the last word about each connection, and the sums.
+struct Known {
+  std::map<uint32_t, bool> open;  // by number
+  std::map<uint32_t, int> tellings;
+  std::map<int32_t, uint64_t> totals;
+  std::map<uint32_t, wire::Session> sessions;  // by rotation
+  std::map<uint32_t, int> open_told;           // connections told as open, by rotation
+  std::set<uint32_t> with_token;
+
+  explicit Known(const StateDirectory& state) {
+    const Outbox outbox(state.path, {});
+    std::map<std::pair<uint32_t, uint32_t>, Outbox::Entry> entries;
+    for (const Outbox::Entry& entry : outbox.List()) entries[{entry.rotation, entry.part}] = entry;
+    for (const auto& entry : entries) {
+      BatchFile file;
+      REQUIRE(outbox.Load(entry.second, &file).ok());
+      wire::Batch batch;
+      REQUIRE(batch.ParseFromString(Inflate(file.body)));
+      Take(batch);
+    }
+  }
+  void Take(const wire::Batch& batch) {
+    sessions[batch.id().rotation()] = batch.session();
+    for (const wire::Connection& connection : batch.connections()) {
+      const uint32_t number = connection.number();
+      if (!connection.open()) ++tellings[number];
+      if (connection.open()) ++open_told[batch.id().rotation()];
+      if (!connection.token_hash().empty()) with_token.insert(number);
+      const auto known = open.find(number);
+      CHECK((known == open.end() || known->second));  // the end is the last word
+      open[number] = connection.open();
+    }
+    for (const wire::CloseTotal& total : batch.close_totals()) totals[total.cause()] += total.count();
+  }
+};
+
+struct Server {
+  StateDirectory state;
+  TestRing ring;
+  Uploader uploader;
+
+  static UploadConfig Config(const StateDirectory& state) {
+    UploadConfig config;
+    config.directory = state.path;
+    config.role = WHYDROP_ROLE_SERVER;
+    return config;
+  }
+  explicit Server(uint64_t pid = platform::CurrentProcess().pid, size_t bytes = 4 << 20)
+      : ring(state, WHYDROP_ROLE_SERVER, pid, bytes), uploader(Config(state), &ring.writer) {}
+
+  // What `count` refused connections leave: the first four one by one, the others as a count.
+  void Refuse(int count) {
+    for (int i = 0; i < count; ++i) {
+      ConnectionIdentity identity;
+      identity.protocol = WHYDROP_TCP;
+      std::strcpy(identity.endpoint, "gate-3");
+      ring.writer.EndConnection(ring.writer.OpenConnection(identity), Evidence(), WHYDROP_CAUSE_CONNECT_REFUSED,
+                                Confidence::kHigh);
+    }
+  }
+};
+
+TEST_CASE("open connections are told once, again with their token, and their end in a later rotation") {
+  Server server;
+  ConnectionIdentity nameless;
+  nameless.protocol = WHYDROP_TCP;
+  const ConnectionRef first = server.ring.writer.OpenConnection(nameless);
+  const ConnectionRef second = server.ring.Open();
+  CHECK(server.uploader.Seal());
+  CHECK(server.uploader.Seal());
+  {
+    Known known(server.state);
+    CHECK(known.open_told[0] == 2);
+    CHECK(known.open_told[1] == 0);
+    CHECK(known.sessions[1].connections_open() == 2);
+    CHECK(known.sessions[1].end() == 0);
+    CHECK(known.with_token.count(1) == 0);
+  }
+  std::array<uint8_t, kTokenHashBytes> hash{};
+  hash.fill(9);
+  CHECK(server.ring.writer.SetToken(first, true, hash));
+  server.ring.End(second, WHYDROP_CAUSE_SERVER_CLOSE);
+  CHECK(server.uploader.Seal());
+  CHECK(server.ring.writer.Live(first) != nullptr);
+  Known known(server.state);
+  CHECK(known.open_told[2] == 1);
+  CHECK(known.with_token.count(1) == 1);
+  CHECK(known.open[1]);
+  CHECK_FALSE(known.open[2]);
+  CHECK(known.sessions[2].connections_open() == 1);
+}
+
+TEST_CASE("an open connection of a running server has no end, one of a dead server has the server's") {
+  StateDirectory state;
+  RingContents contents;
+  TestRing ring(state, WHYDROP_ROLE_SERVER, kDeadPid);
+  ring.Open();
+  std::vector<uint8_t> copy(ring.storage.size());
+  CopyLiveRing(ring.storage.data(), copy.size(), copy.data());
+  REQUIRE(ReadRing(copy.data(), copy.size(), &contents).ok());
+  const RingConnection& open = contents.connections.at(0);
+  CHECK_FALSE(CompleteEvidence(contents, ReportRunningSession(contents, 5), open).Has(Field::session_end));
+  HarvestFacts facts;
+  facts.same_boot_known = facts.same_boot = true;
+  CHECK(CompleteEvidence(contents, ReportSession(contents, facts), open).Get(Field::session_end) ==
+        WHYDROP_CAUSE_CLIENT_KILLED);
+}
+
+TEST_CASE("a rotation in which nothing happened is a report all the same") {
+  Server server;
+  for (int i = 0; i < 3; ++i) CHECK(server.uploader.Seal());
+  Known known(server.state);
+  CHECK(known.sessions.size() == 3);
+  CHECK(known.open.empty());
+}
+
+TEST_CASE("close totals of every rotation add up to the truth, whatever was sealed before") {
+  Server server;
+  server.Refuse(10);
+  CHECK(server.uploader.Seal());
+  CHECK(Known(server.state).totals[WHYDROP_CAUSE_CONNECT_REFUSED] == 6);
+  CHECK(server.uploader.Seal());
+  CHECK(Known(server.state).totals[WHYDROP_CAUSE_CONNECT_REFUSED] == 6);
+  server.Refuse(7);
+  server.ring.End(server.ring.Open(), WHYDROP_CAUSE_SERVER_CLOSE);
+  server.Refuse(5);
+  CHECK(server.uploader.Seal());
+  Known known(server.state);
+  CHECK(known.totals[WHYDROP_CAUSE_CONNECT_REFUSED] + known.tellings.size() == 23);
+  CHECK(known.totals.count(WHYDROP_CAUSE_SERVER_CLOSE) == 0);
+}
+
+TEST_CASE("ends that found the key ring full are told with the next rotation, once") {
+  Server server(platform::CurrentProcess().pid, 64 << 10);
+  const int count = 60;
+  for (int i = 0; i < count; ++i) server.ring.End(server.ring.Open(), WHYDROP_CAUSE_SERVER_CLOSE);
+  CHECK(server.ring.writer.NeedsSeal());
+  CHECK(server.uploader.Seal());
+  CHECK_FALSE(server.ring.writer.NeedsSeal());
+  CHECK(server.uploader.Seal());
+  Known known(server.state);
+  for (const auto& telling : known.tellings) CHECK(telling.second == 1);
+  CHECK(known.tellings.size() + known.totals[WHYDROP_CAUSE_SERVER_CLOSE] == count);
+  CHECK(known.tellings.size() > server.ring.writer.layout().key_slots / 2);
+}
+
+static int steps_left = 0;
+
+static void DieAtStep(int) {
+  if (--steps_left == 0) _exit(42);
+}
+
+// A server with connections that outlive its rotations; it dies at the n-th step, or behind the last one. Returns how
+// many connections it opened.
+static void LiveAndDie(const StateDirectory& state, int n, int witness) {
+  TestRing ring(state, WHYDROP_ROLE_SERVER, platform::CurrentProcess().pid, 4 << 20);
+  steps_left = n;
+  harvest_step_hook = DieAtStep;
+  Uploader uploader(Server::Config(state), &ring.writer);
+  uint32_t ended = 0;
+  ConnectionRef refs[48];
+  for (ConnectionRef& ref : refs) ref = ring.Open();
+  for (int rotation = 0; rotation < 4; ++rotation) {
+    for (int i = 0; i < 8; ++i) {
+      ring.End(refs[rotation * 8 + i], WHYDROP_CAUSE_SERVER_CLOSE);
+      ++ended;
+      // Refused ones without a token: 4 one by one, the others as a count.
+      ConnectionIdentity identity;
+      identity.protocol = WHYDROP_TCP;
+      ring.writer.EndConnection(ring.writer.OpenConnection(identity), Evidence(), WHYDROP_CAUSE_TLS_FAILED,
+                                Confidence::kHigh);
+      ++ended;
+      REQUIRE(pwrite(witness, &ended, sizeof ended, 0) == sizeof ended);
+    }
+    uploader.Seal();
+    ring.End(refs[32 + rotation], WHYDROP_CAUSE_SERVER_CLOSE);
+    ++ended;
+    REQUIRE(pwrite(witness, &ended, sizeof ended, 0) == sizeof ended);
+  }
+  _exit(43);
+}
+
+TEST_CASE("killed at every step of its rotations, a server's connections are told exactly once") {
+  int deaths = 0;
+  for (int n = 1;; ++n) {
+    CAPTURE(n);
+    StateDirectory state;
+    FILE* witness = tmpfile();
+    REQUIRE(witness != nullptr);
+    const pid_t child = fork();
+    if (child == 0) LiveAndDie(state, n, fileno(witness));
+    int status = 0;
+    waitpid(child, &status, 0);
+    REQUIRE(WIFEXITED(status));
+    uint32_t ended = 0;
+    REQUIRE(pread(fileno(witness), &ended, sizeof ended, 0) == sizeof ended);
+    fclose(witness);
+    HarvestConfig config;
+    config.directory = state.path;
+    config.machine_hash.fill(5);
+    CHECK(HarvestRings(config, Outbox(state.path, {})).any);
+    Known known(state);
+    uint64_t counted = 0, open = 0;
+    for (const auto& total : known.totals) counted += total.second;
+    for (const auto& telling : known.tellings) CHECK(telling.second == 1);
+    for (const auto& connection : known.open) open += connection.second ? 1 : 0;
+    CHECK(known.tellings.size() + counted == ended);
+    CHECK(open == known.sessions.rbegin()->second.connections_open());
+    CHECK(known.sessions.rbegin()->second.end() == WHYDROP_CAUSE_CLIENT_KILLED);
+    // Rotations have no gap, and each is there whole.
+    CHECK(known.sessions.rbegin()->first + 1 == known.sessions.size());
+    if (WEXITSTATUS(status) == 43) break;
+    ++deaths;
+  }
+  CHECK(deaths >= 8);
+}
