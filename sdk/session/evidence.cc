@@ -14,6 +14,8 @@ using platform::SocketFacts;
 
 // A worker that did not tick for so long was not merely late: the process stood still.
 constexpr uint64_t kFrozenMs = 3000;
+// An end this soon after a freeze belongs to it.
+constexpr uint64_t kWakeMs = 1000;
 // An acknowledgement this old with data waiting: the close hides a silence that route and link may explain.
 constexpr int64_t kSilentAckMs = 3000;
 
@@ -135,7 +137,9 @@ void Session::AddSuspend(const LiveConnection& live, uint64_t now_ms, Evidence* 
   const LifePage* life = writer_.life();
   uint64_t suspended_ms = 0;
   const uint64_t end_ms = life->suspend_end_ms.load(std::memory_order_acquire);
-  if (end_ms != 0 && end_ms > LastReceiveMs(live)) {
+  // What the game reads right after it wakes came in while it was frozen: it is no sign of a good connection since.
+  const bool just_woke = end_ms != 0 && Since(end_ms, now_ms) <= kWakeMs;
+  if (end_ms != 0 && (end_ms > LastReceiveMs(live) || just_woke)) {
     suspended_ms = life->suspend_length_ms.load(std::memory_order_relaxed);
   }
   // When all threads wake, the game's may be here before the worker has seen the gap. The boot clock counts what the
