@@ -110,7 +110,8 @@ bool Topology::Build(Family family, int rtt_ms, std::string* error) {
   const std::string router = samples::PathOf(router_);
   const auto host_lines = [&](const std::string& own, const std::string& gateway, const std::string& routers_end) {
     return "link set lo up\nlink add eth0 type veth peer name " + routers_end + " netns " + router +
-           "\nlink set eth0 up\naddress add " + own + "/{wide} dev eth0 {fresh}\nroute add default via " + gateway + "\n";
+           "\nlink set eth0 up\naddress add " + own + "/{wide} dev eth0 {fresh}\nroute add default via " + gateway +
+           "\n";
   };
   const std::string router_lines =
       "link set lo up\nlink set c0 up\nlink set s0 up\naddress add {gc}/{wide} dev c0 {fresh}\n"

@@ -27,9 +27,9 @@ class Topology {
   const std::string& address(Host host) const { return host == Host::kClient ? client_address_ : server_address_; }
 
   // Puts this family's words in place of {c}, {s} (client, server), {gc}, {gs} (the router towards each), {c-new},
-  // {c-absent} (free addresses beside the client), {wide} (a prefix length), {fresh} (a flag of new addresses), {r-host}
-  // {r-net} {r-admin} {r-port} (kinds of ICMP rejection) and {too-big} (a firewall's match for the router's word that a
-  // packet is too large).
+  // {c-absent} (free addresses beside the client), {wide} (a prefix length), {fresh} (a flag of new addresses),
+  // {r-host} {r-net} {r-admin} {r-port} (kinds of ICMP rejection) and {too-big} (a firewall's match for the router's
+  // word that a packet is too large).
   std::string Fill(const std::string& text) const;
 
   // Tools inside a host. The family's flag or tool is chosen here.
