@@ -178,6 +178,11 @@ def main():
         if not os.path.exists(os.path.join(root, path)):
             problems.append(f"{path}: in the list of long files but not there")
 
+    with open(os.path.join(root, "README.md"), encoding="utf-8") as readme, \
+            open(os.path.join(root, "samples", "minimal.c"), encoding="utf-8") as minimal:
+        if minimal.read() not in readme.read():
+            problems.append("README.md: does not quote samples/minimal.c as it is")
+
     for problem in problems:
         print(problem)
     print(f"{checked} files checked, {len(problems)} violations")
