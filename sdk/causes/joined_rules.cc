@@ -72,13 +72,18 @@ bool Idle(const View& v) { return IsPeersEndOrInherited(v) && ServerClosedFor(v,
 bool ServerReset(const View& v) { return IsPeersEnd(v) && IsServersResetExplained(v); }
 bool ServerClose(const View& v) { return IsPeersEnd(v) && ServerClosed(v); }
 
-// A reset after silence is what a rebooted host answers; there the host's end is the nearer explanation.
+// A machine that goes down sends no close, but one that came up again answers old data with a reset.
+bool IsResetByRestart(const View& v) { return IsRule(v, 15) || IsRule(v, 16) || IsRule(v, 17); }
 bool ServerDied(const View& v) {
   return NoServerEnd(v) && ServerProcessGone(v) &&
-         (IsRule(v, 12) || IsRule(v, 16) || IsRule(v, 17) || IsRule(v, 18) || (IsRule(v, 15) && !ServerHostGone(v)));
+         (IsRule(v, 12) || IsRule(v, 18) || (IsResetByRestart(v) && !ServerHostGone(v)));
 }
 bool HostDown(const View& v) {
   return NoServerEnd(v) && ServerHostGone(v) && (IsRule(v, 11) || IsRule(v, 14) || IsRule(v, 15));
+}
+// Without the silence before it the reset may also be the process's own end, shortly before the machine's.
+bool HostDownByReset(const View& v) {
+  return NoServerEnd(v) && ServerHostGone(v) && (IsRule(v, 16) || IsRule(v, 17));
 }
 bool StateLost(const View& v) {
   return (IsClientReset(v) || IsClientSilent(v)) && (IsServerReset(v) || IsServerSilent(v)) &&
@@ -140,6 +145,9 @@ constexpr JoinedRule kJoinedRules[] = {
     {{"joined-host-down", 0, WHYDROP_CAUSE_SERVER_HOST_DOWN, kHigh,
       "The client saw: {end}. The server recorded no end, and its whole machine was restarted or fell silent."},
      HostDown},
+    {{"joined-host-down-by-reset", 0, WHYDROP_CAUSE_SERVER_HOST_DOWN, kMedium,
+      "The client saw: {end}. The server's machine was restarted and answered with a reset."},
+     HostDownByReset},
     {{"joined-state-lost", 0, WHYDROP_CAUSE_PATH_STATE_LOST, kMedium,
       "Client: {end}; server: {server.end}. Neither had closed, and packets had gone unanswered before: something "
       "between them forgot the connection."},

@@ -187,6 +187,14 @@ TEST_CASE("a server process that was replaced without a close has died, for rule
   CheckJoined(kSilence, kNone, kProcessReplaced, WHYDROP_CAUSE_PATH_TIMEOUT, Confidence::kHigh);
 }
 
+TEST_CASE("a reset of a machine that was restarted is the machine's end, an orderly close the process's") {
+  for (const char* client : {kReset, kAmbiguousReset}) {
+    CheckJoined(client, kOpen, kProcessReplaced | kHostReplaced, WHYDROP_CAUSE_SERVER_HOST_DOWN, Confidence::kMedium);
+    CheckJoined(client, kOpen, kProcessReplaced, WHYDROP_CAUSE_SERVER_DIED, Confidence::kHigh);
+  }
+  CheckJoined(kFin, kOpen, kProcessReplaced | kHostReplaced, WHYDROP_CAUSE_SERVER_DIED, Confidence::kHigh);
+}
+
 TEST_CASE("a server host that went away is named for rules 11, 14 and 15") {
   for (const char* client : {kUnreachable, kSilence, kResetAfterSilence}) {
     CheckJoined(client, kNone, kHostReplaced, WHYDROP_CAUSE_SERVER_HOST_DOWN, Confidence::kHigh);
