@@ -5,7 +5,8 @@
 #   (default)     dev build with warnings as errors and all its tests, release build with the installed package and the
 #                 demo, then the parts that need it under AddressSanitizer and ThreadSanitizer
 #   --quick       the dev build and its tests only
-#   --full        the long runs of a release as well: kill test 100,000, fuzzers for 2 hours each, three demos
+#   --full        the long runs of a release as well: 100,000 kills, two hours of fuzzing, three demos,
+#                 the close lab 10 times and at 60 and 200 ms round trip
 #   --jobs N      parallel compilations and tests (2)
 #   --no-install  do not install missing Debian packages
 #
@@ -128,7 +129,7 @@ fi
 step "dev: configure" configure dev || finish
 tests "dev: architecture" dev -L architecture
 step "dev: build" build dev || finish
-tests "dev: tests" dev -LE "architecture|long"
+tests "dev: tests" dev -LE architecture
 [ "$mode" = quick ] && finish
 
 # The crash matrices are left out: the sanitizers take the signals that those are about.
@@ -136,7 +137,7 @@ export LSAN_OPTIONS="suppressions=$PWD/tests/sanitizers/lsan.supp:print_suppress
 if step "asan: configure" configure asan; then
   mapfile -t asan_targets < <(targets asan 'tests/(unit|crash|fuzz)/all|samples/collector/all')
   step "asan: build" build asan --target "${asan_targets[@]}" &&
-    tests "asan: tests" asan -R '^(unit|fuzz)\.|^crash\.ring_kill$|^e2e\.collector$' -LE long
+    tests "asan: tests" asan -R '^(unit|fuzz)\.|^crash\.ring_kill$|^e2e\.collector$'
 fi
 
 if step "tsan: configure" configure tsan -DWHYDROP_BUILD_SAMPLES=OFF -DWHYDROP_BUILD_TOOLS=OFF; then
@@ -155,5 +156,12 @@ for run in $(seq "$demos"); do
   [ -x samples/demo.sh ] && single "demo $run" samples/demo.sh
 done
 
-[ "$mode" = full ] && tests "dev: long runs" dev -L long
+if [ "$mode" = full ]; then
+  single "close lab, 10 times" build/release/samples/close_lab/close_lab run --repeat 10
+  single "close lab at 60 ms" build/release/samples/close_lab/close_lab run --rtt 60
+  single "close lab at 200 ms" build/release/samples/close_lab/close_lab run --rtt 200
+  single "100,000 kills" build/dev/tests/crash/ring_kill_test 100000
+  single "fuzz: ring reader, 2 h" build/asan/tests/fuzz/ring_reader_fuzz 7200
+  single "fuzz: batches, 100 M" build/asan/samples/collector/tests/collector_fuzz 100000000
+fi
 finish
