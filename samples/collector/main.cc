@@ -6,12 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "samples/collector/admin_api.h"
-#include "samples/collector/http_server.h"
-#include "samples/collector/ingest.h"
+#include "samples/collector/admin/admin_api.h"
+#include "samples/collector/http/http_server.h"
+#include "samples/collector/ingest/ingest.h"
 #include "samples/collector/log_line.h"
 #include "samples/collector/options.h"
-#include "samples/collector/store.h"
+#include "samples/collector/store/store.h"
 
 namespace whydrop::collector {
 namespace {

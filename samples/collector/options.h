@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "samples/collector/address.h"
+#include "samples/collector/http/address.h"
 
 namespace whydrop::collector {
 

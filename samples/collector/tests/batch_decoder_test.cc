@@ -1,4 +1,4 @@
-#include "samples/collector/batch_decoder.h"
+#include "samples/collector/ingest/batch_decoder.h"
 
 #include <doctest/doctest.h>
 

@@ -8,9 +8,9 @@
 #include <random>
 #include <string>
 
-#include "samples/collector/batch_decoder.h"
-#include "samples/collector/inflate.h"
-#include "samples/collector/join.h"
+#include "samples/collector/ingest/batch_decoder.h"
+#include "samples/collector/ingest/inflate.h"
+#include "samples/collector/model/join.h"
 #include "whydrop/v1/batch.pb.h"
 
 // Whatever a stranger's numbers are, judging and explaining them must end.

@@ -1,4 +1,4 @@
-#include "samples/collector/inflate.h"
+#include "samples/collector/ingest/inflate.h"
 
 #include <doctest/doctest.h>
 #include <zlib.h>

@@ -1,4 +1,4 @@
-#include "samples/collector/join.h"
+#include "samples/collector/model/join.h"
 
 #include <doctest/doctest.h>
 

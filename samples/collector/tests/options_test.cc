@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "samples/collector/ingest.h"
+#include "samples/collector/ingest/ingest.h"
 
 using namespace whydrop::collector;
 

@@ -1,8 +1,8 @@
-#include "samples/collector/rate_limit.h"
+#include "samples/collector/http/rate_limit.h"
 
 #include <doctest/doctest.h>
 
-#include "samples/collector/address.h"
+#include "samples/collector/http/address.h"
 
 using namespace whydrop::collector;
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes samples/collector/page.png: the collector's page as headless Chromium shows it. Fails if the page logs an error.
+# Makes samples/collector/page/page.png: the collector's page as headless Chromium shows it. Fails if the page logs an error.
 #
 # Usage: screenshot.sh ADMIN_URL [FILE [WIDTH,HEIGHT [CHROMIUM_FLAG...]]]
 #   ADMIN_URL   a running collector's admin address, such as `samples/demo.sh --keep` prints
@@ -7,7 +7,7 @@
 set -euo pipefail
 
 url="${1:?the admin address of a running collector is needed}"
-file="${2:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/page.png}"
+file="${2:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../page" && pwd)/page.png}"
 size="${3:-1100,960}"
 shift $(($# < 3 ? $# : 3))
 

@@ -10,8 +10,8 @@
 #include <future>
 #include <string>
 
-#include "samples/collector/sqlite_db.h"
-#include "samples/collector/store.h"
+#include "samples/collector/store/sqlite/db.h"
+#include "samples/collector/store/store.h"
 
 namespace whydrop::collector {
 

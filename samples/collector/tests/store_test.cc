@@ -1,4 +1,4 @@
-#include "samples/collector/ingest.h"
+#include "samples/collector/ingest/ingest.h"
 #include "samples/collector/tests/store_fixture.h"
 #include "whydrop/v1/batch.pb.h"
 

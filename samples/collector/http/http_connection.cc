@@ -1,0 +1,279 @@
+#include "samples/collector/http/http_connection.h"
+
+#include <algorithm>
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/string.hpp>
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/status.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <optional>
+
+namespace whydrop::collector {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using boost::system::error_code;
+using std::chrono::seconds;
+
+constexpr uint32_t kMaxHeaderBytes = 16 * 1024;
+constexpr size_t kReadBytes = 32 * 1024;
+constexpr size_t kMaxConnections = 4096;
+constexpr seconds kIdleTimeout(30);
+constexpr seconds kRequestTimeout(30);
+constexpr seconds kLingerTimeout(2);
+constexpr seconds kStopTimeout(10);
+constexpr const char* kTooLarge = "the body is larger than 256 KiB";
+
+using Message = http::request<http::string_body>;
+
+std::string Header(const Message& request, beast::string_view name) {
+  const auto found = request.find(name);
+  return found == request.end() ? "" : std::string(found->value());
+}
+
+HttpRequest ToRequest(Message message, const std::string& peer) {
+  HttpRequest request;
+  request.method = std::string(message.method_string());
+  const std::string target(message.target());
+  const size_t mark = target.find('?');
+  request.path = target.substr(0, mark);
+  if (mark != std::string::npos) request.query = target.substr(mark + 1);
+  request.content_type = Header(message, "Content-Type");
+  request.content_encoding = Header(message, "Content-Encoding");
+  request.key = Header(message, "X-Whydrop-Key");
+  request.age = Header(message, "X-Whydrop-Age");
+  request.forwarded_for = Header(message, "X-Forwarded-For");
+  request.peer = peer;
+  request.body = std::move(message.body());
+  return request;
+}
+
+enum class Sends { kBody, kHeadOnly };
+
+std::string ToBytes(const HttpResponse& response, bool keep_alive, Sends sends) {
+  std::string bytes = "HTTP/1.1 " + std::to_string(response.status) + ' ' +
+                      std::string(http::obsolete_reason(static_cast<http::status>(response.status))) + "\r\n";
+  bytes += "Content-Type: " + response.content_type + "\r\nX-Content-Type-Options: nosniff\r\n";
+  for (const auto& [name, value] : response.headers) bytes += name + ": " + value + "\r\n";
+  bytes += std::string("Connection: ") + (keep_alive ? "keep-alive" : "close") + "\r\n";
+  bytes += "Content-Length: " + std::to_string(response.body.size()) + "\r\n\r\n";
+  if (sends == Sends::kBody) bytes += response.body;
+  return bytes;
+}
+
+class HttpConnection : public OpenConnection, public std::enable_shared_from_this<HttpConnection> {
+ public:
+  HttpConnection(std::unique_ptr<HttpStream> stream, const HttpHandler* handler, ConnectionSet* connections)
+      : handler_(handler), connections_(connections), stream_(std::move(stream)) {}
+  ~HttpConnection() override {
+    if (added_) connections_->Remove(this);
+  }
+
+  bool Start() {
+    error_code error;
+    const auto peer = Tcp().socket().remote_endpoint(error);
+    if (error) return true;
+    peer_ = peer.address().to_string();
+    added_ = connections_->Add(this);
+    if (!added_) return false;
+    asio::dispatch(Tcp().get_executor(), [self = shared_from_this()] { self->Handshake(); });
+    return true;
+  }
+
+  void StopSoon() override {
+    asio::post(Tcp().get_executor(), [self = shared_from_this()] {
+      if (self->idle_) self->Tcp().cancel();
+    });
+  }
+  std::shared_ptr<OpenConnection> Self() override { return weak_from_this().lock(); }
+
+ private:
+  beast::tcp_stream& Tcp() { return stream_->Tcp(); }
+
+  void Handshake() {
+    Tcp().expires_after(kRequestTimeout);
+    stream_->Handshake([self = shared_from_this()](error_code error, size_t) {
+      if (!error) self->ReadHeader();
+    });
+  }
+
+  void ReadHeader() {
+    if (connections_->stopping() && buffer_.size() == 0) return Close();
+    parser_.emplace();
+    parser_->header_limit(kMaxHeaderBytes);
+    parser_->body_limit(kMaxBodyBytes);
+    // One deadline for the whole header, however slowly its bytes drip in; the body gets another.
+    Tcp().expires_after(kIdleTimeout);
+    idle_ = true;
+    reads_body_ = false;
+    Parse();
+  }
+
+  bool HasEnough() const { return reads_body_ ? parser_->is_done() : parser_->is_header_done(); }
+
+  void Parse() {
+    while (!HasEnough() && buffer_.size() != 0) {
+      error_code error;
+      const size_t used = parser_->put(buffer_.data(), error);
+      buffer_.consume(used);
+      if (error && error != http::error::need_more) return RefuseUnparsed(error);
+      if (used == 0) break;
+    }
+    if (!HasEnough()) return ReadMore();
+    reads_body_ ? Handle() : OnHeader();
+  }
+
+  void ReadMore() {
+    const size_t room = buffer_.max_size() - buffer_.size();
+    if (room == 0) return Refuse(413, kTooLarge);
+    stream_->ReadSome(buffer_.prepare(std::min(room, kReadBytes)),
+                      [self = shared_from_this()](error_code error, size_t size) {
+                        self->buffer_.commit(size);
+                        if (!error) return self->Parse();
+                        self->idle_ = false;
+                        if (error == asio::error::eof && !self->parser_->got_some()) self->Close();
+                      });
+  }
+
+  void RefuseUnparsed(error_code error) {
+    if (error == http::error::header_limit) return Refuse(431, "the header is larger than 16 KiB");
+    if (error == http::error::body_limit) return Refuse(413, kTooLarge);
+    Refuse(400, "this is not HTTP/1.1: " + error.message());
+  }
+
+  void OnHeader() {
+    idle_ = false;
+    const auto& request = parser_->get();
+    const bool has_body = request.method() == http::verb::post || request.method() == http::verb::put;
+    if (has_body && !parser_->content_length()) return Refuse(411, "a Content-Length header is needed");
+    Tcp().expires_after(kRequestTimeout);
+    reads_body_ = true;
+    parser_->eager(true);
+    if (beast::iequals(request[http::field::expect], "100-continue")) {
+      return Send("HTTP/1.1 100 Continue\r\n\r\n", &HttpConnection::Parse);
+    }
+    Parse();
+  }
+
+  void Handle() {
+    Message message = parser_->release();
+    parser_.reset();
+    // A connection that waits for its next request holds no more than what came of it.
+    buffer_.shrink_to_fit();
+    keep_alive_ = message.keep_alive();
+    head_ = message.method() == http::verb::head;
+    // The store answers from its own thread, once the batch is durable; no time-out cuts that short.
+    Tcp().expires_never();
+    (*handler_)(ToRequest(std::move(message), peer_), [self = shared_from_this()](HttpResponse response) {
+      asio::post(self->Tcp().get_executor(),
+                 [self, response = std::move(response)]() mutable { self->Answer(response); });
+    });
+  }
+
+  void Refuse(unsigned status, const std::string& message) {
+    idle_ = false;
+    keep_alive_ = false;
+    refused_ = true;
+    Answer(ErrorResponse(status, message));
+  }
+
+  void Answer(const HttpResponse& response) {
+    if (connections_->stopping()) keep_alive_ = false;
+    Tcp().expires_after(kRequestTimeout);
+    Send(ToBytes(response, keep_alive_, head_ ? Sends::kHeadOnly : Sends::kBody),
+         keep_alive_ ? &HttpConnection::ReadHeader : &HttpConnection::Close);
+  }
+
+  void Send(std::string bytes, void (HttpConnection::*next)()) {
+    sending_ = std::move(bytes);
+    stream_->WriteAll(asio::buffer(sending_), [self = shared_from_this(), next](error_code error, size_t) {
+      self->sending_ = std::string();
+      if (!error) (self.get()->*next)();
+    });
+  }
+
+  void Close() {
+    Tcp().expires_after(kLingerTimeout);
+    stream_->Shutdown([self = shared_from_this()](error_code, size_t) { self->Finish(); });
+  }
+
+  // Closing with unread data would reset the connection and could take the answer with it: send our end first, then
+  // read what still comes, for a moment.
+  void Finish() {
+    error_code ignored;
+    Tcp().socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+    if (!refused_) return;
+    Tcp().expires_after(kLingerTimeout);
+    Drain();
+  }
+
+  void Drain() {
+    Tcp().async_read_some(asio::buffer(drain_),
+                          HttpStream::Done([self = shared_from_this()](error_code error, size_t n) {
+                            self->drained_ += n;
+                            if (!error && self->drained_ < 16 * kMaxBodyBytes) self->Drain();
+                          }));
+  }
+
+  const HttpHandler* handler_;
+  ConnectionSet* connections_;
+  std::unique_ptr<HttpStream> stream_;
+  std::string peer_;
+  beast::flat_buffer buffer_{kMaxHeaderBytes + kMaxBodyBytes};
+  std::optional<http::request_parser<http::string_body>> parser_;
+  std::string sending_;
+  std::array<char, 4096> drain_;
+  size_t drained_ = 0;
+  bool added_ = false;
+  bool idle_ = false;        // waits for a request: may be ended without loss
+  bool reads_body_ = false;  // the header is done
+  bool keep_alive_ = false;
+  bool head_ = false;
+  bool refused_ = false;
+};
+
+}  // namespace
+
+bool ConnectionSet::Add(OpenConnection* connection) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (stopping_ || connections_.size() >= kMaxConnections) return false;
+  connections_.insert(connection);
+  return true;
+}
+
+void ConnectionSet::Remove(OpenConnection* connection) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  connections_.erase(connection);
+  if (connections_.empty()) empty_.notify_all();
+}
+
+bool ConnectionSet::stopping() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return stopping_;
+}
+
+void ConnectionSet::StopAll() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  stopping_ = true;
+  std::vector<std::shared_ptr<OpenConnection>> alive;
+  for (OpenConnection* connection : connections_) alive.push_back(connection->Self());
+  // Unlocked, because the last reference to a connection takes it out of the set.
+  lock.unlock();
+  for (const auto& connection : alive) {
+    if (connection != nullptr) connection->StopSoon();
+  }
+  alive.clear();
+  lock.lock();
+  empty_.wait_for(lock, kStopTimeout, [this] { return connections_.empty(); });
+}
+
+bool ServeConnection(std::unique_ptr<HttpStream> stream, const HttpHandler* handler, ConnectionSet* connections) {
+  return std::make_shared<HttpConnection>(std::move(stream), handler, connections)->Start();
+}
+
+}  // namespace whydrop::collector

@@ -1,0 +1,130 @@
+#include "samples/collector/http/http_server.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
+#include <thread>
+
+#include "samples/collector/http/http_connection.h"
+#include "samples/collector/http/http_stream.h"
+#include "samples/collector/admin/json.h"
+#include "samples/collector/log_line.h"
+
+namespace whydrop::collector {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+HttpResponse ErrorResponse(unsigned status, const std::string& message) {
+  HttpResponse response;
+  response.status = status;
+  response.body = "{\"error\":" + JsonString(message) + "}\n";
+  return response;
+}
+
+class HttpServer::Impl {
+ public:
+  explicit Impl(Metrics* metrics) : metrics_(metrics) {}
+
+  void LoadCertificate(const std::string& chain_file, const std::string& key_file) {
+    const std::string wrong = LoadCertificateFiles(chain_file, key_file, &tls_);
+    if (!wrong.empty()) throw ServerError(wrong);
+  }
+
+  uint16_t Listen(ListenerConfig config) {
+    const std::string where = config.address.host + ":" + std::to_string(config.address.port);
+    auto listener = std::make_unique<Listener>(io_, std::move(config));
+    const tcp::endpoint endpoint(asio::ip::make_address(listener->config.address.host), listener->config.address.port);
+    error_code error;
+    listener->acceptor.open(endpoint.protocol(), error);
+    if (!error) listener->acceptor.set_option(tcp::acceptor::reuse_address(true), error);
+    if (!error) listener->acceptor.bind(endpoint, error);
+    if (!error) listener->acceptor.listen(asio::socket_base::max_listen_connections, error);
+    if (error) throw ServerError("cannot listen on " + where + ": " + error.message());
+    const uint16_t port = listener->acceptor.local_endpoint().port();
+    listeners_.push_back(std::move(listener));
+    return port;
+  }
+
+  void Start(unsigned threads) {
+    signals_.async_wait([](const error_code&, int) {});
+    for (const auto& listener : listeners_) Accept(listener.get());
+    for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { io_.run(); });
+  }
+
+  void WaitForSignal() { signal_io_.run(); }
+
+  void Stop() {
+    if (threads_.empty()) return;
+    for (const auto& listener : listeners_) {
+      asio::post(listener->acceptor.get_executor(), [acceptor = &listener->acceptor] {
+        error_code ignored;
+        acceptor->close(ignored);
+      });
+    }
+    connections_.StopAll();
+    io_.stop();
+    for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
+  }
+
+ private:
+  struct Listener {
+    Listener(asio::io_context& io, ListenerConfig from)
+        : config(std::move(from)), acceptor(asio::make_strand(io)), retry(acceptor.get_executor()) {}
+    ListenerConfig config;
+    tcp::acceptor acceptor;
+    asio::steady_timer retry;
+  };
+
+  void Accept(Listener* listener) {
+    listener->acceptor.async_accept(asio::make_strand(io_), [this, listener](error_code error, tcp::socket socket) {
+      if (connections_.stopping() || error == asio::error::operation_aborted) return;
+      if (error) return AcceptLater(listener, error);
+      Serve(*listener, std::move(socket));
+      Accept(listener);
+    });
+  }
+
+  // Out of descriptors: trying again at once would only burn the processor.
+  void AcceptLater(Listener* listener, error_code error) {
+    LogWarning("accept", error.message());
+    listener->retry.expires_after(std::chrono::milliseconds(100));
+    listener->retry.async_wait([this, listener](error_code) { Accept(listener); });
+  }
+
+  void Serve(const Listener& listener, tcp::socket socket) {
+    auto stream = listener.config.tls ? MakeTlsStream(std::move(socket), tls_) : MakePlainStream(std::move(socket));
+    const bool started = ServeConnection(std::move(stream), &listener.config.handler, &connections_);
+    if (started) return;
+    metrics_->Add(Counter::kRefusedConnections);
+    LogWarning("connections", "too many connections, one was closed");
+  }
+
+  Metrics* metrics_;
+  ConnectionSet connections_;
+  asio::ssl::context tls_{asio::ssl::context::tls_server};
+  asio::io_context io_;
+  asio::io_context signal_io_;
+  asio::signal_set signals_{signal_io_, SIGTERM, SIGINT};
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::vector<std::thread> threads_;
+};
+
+HttpServer::HttpServer(Metrics* metrics) : impl_(std::make_unique<Impl>(metrics)) {}
+HttpServer::~HttpServer() { Stop(); }
+void HttpServer::LoadCertificate(const std::string& chain_file, const std::string& key_file) {
+  impl_->LoadCertificate(chain_file, key_file);
+}
+uint16_t HttpServer::Listen(ListenerConfig config) { return impl_->Listen(std::move(config)); }
+void HttpServer::Start(unsigned threads) { impl_->Start(threads); }
+void HttpServer::Stop() { impl_->Stop(); }
+
+void HttpServer::WaitForSignal() { impl_->WaitForSignal(); }
+
+}  // namespace whydrop::collector

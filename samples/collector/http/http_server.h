@@ -1,0 +1,88 @@
+// HTTP and HTTPS: listeners, limits, time-outs, keep-alive and the orderly end. The rest of the collector sees requests
+// and answers as plain values.
+//
+// Thread rule: Start and Stop from one thread; handlers run on the server's threads, several at once.
+#ifndef WHYDROP_COLLECTOR_HTTP_SERVER_H
+#define WHYDROP_COLLECTOR_HTTP_SERVER_H
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "samples/collector/http/address.h"
+#include "samples/collector/metrics.h"
+
+namespace whydrop::collector {
+
+inline constexpr size_t kMaxBodyBytes = 256 * 1024;
+
+struct HttpRequest {
+  std::string method;
+  std::string path;
+  std::string query;  // behind the '?', still encoded
+  std::string content_type;
+  std::string content_encoding;
+  std::string key;            // X-Whydrop-Key
+  std::string age;            // X-Whydrop-Age
+  std::string forwarded_for;  // X-Forwarded-For
+  std::string peer;           // numeric address
+  std::string body;
+};
+
+struct HttpResponse {
+  unsigned status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers;
+};
+
+// {"error": message}
+HttpResponse ErrorResponse(unsigned status, const std::string& message);
+
+// Answers by calling `respond` once, from any thread, now or later.
+using RespondFn = std::function<void(HttpResponse)>;
+using HttpHandler = std::function<void(HttpRequest, RespondFn)>;
+
+struct ListenerConfig {
+  Endpoint address;
+  bool tls = false;
+  HttpHandler handler;
+};
+
+// what() is a sentence for the operator: which address or file, and what is wrong with it.
+class ServerError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+class HttpServer {
+ public:
+  explicit HttpServer(Metrics* metrics);
+  ~HttpServer();
+
+  // Reads the certificate for listeners with `tls`. Throws ServerError.
+  void LoadCertificate(const std::string& chain_file, const std::string& key_file);
+
+  // Binds and returns the port, the real one for port 0. Throws ServerError.
+  uint16_t Listen(ListenerConfig config);
+
+  void Start(unsigned threads);
+
+  // Returns when SIGTERM or SIGINT has arrived since the server was made.
+  void WaitForSignal();
+
+  // Takes no more connections, closes idle ones, lets requests under way finish for up to 10 s.
+  void Stop();
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace whydrop::collector
+
+#endif

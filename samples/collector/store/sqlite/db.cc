@@ -1,0 +1,82 @@
+#include "samples/collector/store/sqlite/db.h"
+
+#include "samples/collector/store/store.h"
+
+namespace whydrop::collector {
+
+Database::Database(const std::string& path) : db_(nullptr, sqlite3_close) {
+  sqlite3* db = nullptr;
+  const int status =
+      sqlite3_open_v2(path.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+  db_.reset(db);
+  if (status != SQLITE_OK) throw StoreError("cannot open '" + path + "': " + sqlite3_errmsg(db));
+  sqlite3_busy_timeout(db, 5000);
+}
+
+void Database::Run(const char* sql) {
+  if (sqlite3_exec(db_.get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK) throw StoreError(sqlite3_errmsg(db_.get()));
+}
+
+Statement::Statement(const Database& db, const std::string& sql)
+    : db_(db.get()), statement_(nullptr, sqlite3_finalize) {
+  sqlite3_stmt* statement = nullptr;
+  Check(sqlite3_prepare_v3(db_, sql.c_str(), -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr));
+  statement_.reset(statement);
+}
+
+Statement& Statement::Int(int64_t value) {
+  Check(sqlite3_bind_int64(statement_.get(), next_++, value));
+  return *this;
+}
+
+Statement& Statement::Text(std::string_view value) {
+  Check(sqlite3_bind_text64(statement_.get(), next_++, value.data() != nullptr ? value.data() : "", value.size(),
+                            SQLITE_TRANSIENT, SQLITE_UTF8));
+  return *this;
+}
+
+Statement& Statement::Blob(std::string_view value) {
+  Check(sqlite3_bind_blob64(statement_.get(), next_++, value.data() != nullptr ? value.data() : "", value.size(),
+                            SQLITE_TRANSIENT));
+  return *this;
+}
+
+Statement& Statement::Null() {
+  Check(sqlite3_bind_null(statement_.get(), next_++));
+  return *this;
+}
+
+bool Statement::Step() {
+  const int status = sqlite3_step(statement_.get());
+  if (status == SQLITE_ROW) return true;
+  if (status != SQLITE_DONE) {
+    const std::string message = sqlite3_errmsg(db_);
+    Reset();
+    throw StoreError(message);
+  }
+  return false;
+}
+
+void Statement::Execute() {
+  while (Step()) {
+  }
+  Reset();
+}
+
+void Statement::Reset() {
+  sqlite3_reset(statement_.get());  // its result repeats that of the last step, which was looked at
+  sqlite3_clear_bindings(statement_.get());
+  next_ = 1;
+}
+
+std::string Statement::TextAt(int column) const {
+  const void* data = sqlite3_column_blob(statement_.get(), column);
+  const int size = sqlite3_column_bytes(statement_.get(), column);
+  return data != nullptr ? std::string(static_cast<const char*>(data), static_cast<size_t>(size)) : std::string();
+}
+
+void Statement::Check(int status) const {
+  if (status != SQLITE_OK) throw StoreError(sqlite3_errmsg(db_));
+}
+
+}  // namespace whydrop::collector

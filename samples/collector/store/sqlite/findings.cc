@@ -1,0 +1,105 @@
+#include "samples/collector/store/sqlite/findings.h"
+
+#include "samples/collector/model/findings.h"
+
+namespace whydrop::collector {
+namespace {
+
+constexpr int kMaxNamed = 20;
+// A network is told when at least this many of its connections were reset, three times as often as the others'.
+constexpr uint64_t kLeastResets = 5;
+constexpr uint64_t kTimesAsOften = 3;
+
+std::string Filters(const FindingsQuery& query) {
+  std::string sql;
+  if (!query.app_id.empty()) sql += " AND app_id = ?";
+  if (query.from) sql += " AND at_s >= ?";
+  if (query.to) sql += " AND at_s < ?";
+  return sql;
+}
+
+void Bind(const FindingsQuery& query, Statement* statement) {
+  if (!query.app_id.empty()) statement->Text(query.app_id);
+  if (query.from) statement->Int(*query.from);
+  if (query.to) statement->Int(*query.to);
+}
+
+uint64_t CountAt(const Statement& row, int column) { return static_cast<uint64_t>(row.IntAt(column)); }
+
+// Dropped and recovered ones: both interrupted a game.
+const std::string kIsDrop = "(kind < 2 AND outcome IN (" + std::to_string(static_cast<int>(Outcome::kDropped)) + ", " +
+                            std::to_string(static_cast<int>(Outcome::kRecovered)) + "))";
+
+uint64_t CountDrops(const Database& db, const FindingsQuery& query) {
+  Statement drops(db, "SELECT sum(count) FROM connections WHERE " + kIsDrop + Filters(query));
+  Bind(query, &drops);
+  drops.Step();
+  return CountAt(drops, 0);
+}
+
+void ReadOfConnections(const Database& db, const FindingsQuery& query, const FindingText& text, uint64_t drops,
+                       std::vector<Finding>* out) {
+  Statement rows(db, "SELECT endpoint, sum(count), sum(CASE WHEN " + kIsDrop +
+                         " THEN count ELSE 0 END) FROM connections WHERE findings & " + std::to_string(text.bit) +
+                         " <> 0" + Filters(query) + " GROUP BY endpoint ORDER BY 2 DESC, 1");
+  Bind(query, &rows);
+  Finding finding{&text, "endpoint", 0, 0, drops, {}};
+  while (rows.Step()) {
+    finding.count += CountAt(rows, 1);
+    finding.dropped += CountAt(rows, 2);
+    if (finding.who.size() < kMaxNamed) finding.who.push_back({rows.TextAt(0), CountAt(rows, 1)});
+  }
+  if (finding.count != 0) out->push_back(std::move(finding));
+}
+
+// Resets that nobody is known to have sent.
+const std::string kIsReset = "cause IN (" + std::to_string(WHYDROP_CAUSE_PATH_RESET) + ", " +
+                             std::to_string(WHYDROP_CAUSE_PATH_STATE_LOST) + ", " +
+                             std::to_string(WHYDROP_CAUSE_RESET_AFTER_SILENCE) + ", " +
+                             std::to_string(WHYDROP_CAUSE_RESET_AMBIGUOUS) + ")";
+
+void ReadResetsByNetwork(const Database& db, const FindingsQuery& query, uint64_t drops, std::vector<Finding>* out) {
+  struct Network {
+    std::string label;
+    uint64_t connections, resets, dropped;
+  };
+  Statement rows(db, "SELECT network, sum(count), sum(CASE WHEN " + kIsReset +
+                         " THEN count ELSE 0 END), sum(CASE WHEN " + kIsReset + " AND " + kIsDrop +
+                         " THEN count ELSE 0 END) FROM connections WHERE kind = 0" + Filters(query) +
+                         " GROUP BY network ORDER BY 3 DESC, 1");
+  Bind(query, &rows);
+  std::vector<Network> networks;
+  uint64_t connections = 0, resets = 0;
+  while (rows.Step()) {
+    networks.push_back({rows.TextAt(0), CountAt(rows, 1), CountAt(rows, 2), CountAt(rows, 3)});
+    connections += networks.back().connections;
+    resets += networks.back().resets;
+  }
+  Finding finding{&kFindings[kFindingTexts - 1], "network", 0, 0, drops, {}};
+  for (const Network& network : networks) {
+    const uint64_t others = connections - network.connections;
+    const uint64_t others_resets = resets - network.resets;
+    // resets / connections here against the same of all others, without a division.
+    const bool more = network.resets * others >= kTimesAsOften * others_resets * network.connections;
+    if (network.label.empty() || network.resets < kLeastResets || others == 0 || !more) continue;
+    finding.count += network.resets;
+    finding.dropped += network.dropped;
+    if (finding.who.size() < kMaxNamed) finding.who.push_back({network.label, network.resets});
+  }
+  if (finding.count != 0) out->push_back(std::move(finding));
+}
+
+}  // namespace
+
+std::vector<Finding> ReadFindings(const Database& db, const FindingsQuery& query) {
+  const ReadTransaction snapshot(db);
+  const uint64_t drops = CountDrops(db, query);
+  std::vector<Finding> findings;
+  for (const FindingText& text : kFindings) {
+    if (text.bit != 0) ReadOfConnections(db, query, text, drops, &findings);
+  }
+  ReadResetsByNetwork(db, query, drops, &findings);
+  return findings;
+}
+
+}  // namespace whydrop::collector

@@ -1,0 +1,69 @@
+// The embedded store: one thread writes, many batches to a transaction; a second connection reads beside it.
+//
+// Thread rule: as Store.
+#ifndef WHYDROP_COLLECTOR_SQLITE_STORE_H
+#define WHYDROP_COLLECTOR_SQLITE_STORE_H
+
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "samples/collector/log_line.h"
+#include "samples/collector/store/sqlite/db.h"
+#include "samples/collector/store/sqlite/findings.h"
+#include "samples/collector/store/sqlite/queries.h"
+#include "samples/collector/store/sqlite/writer.h"
+#include "samples/collector/store/store.h"
+
+namespace whydrop::collector {
+
+class SqliteStore : public Store {
+ public:
+  SqliteStore(const std::string& path, ClockFn now, uint32_t join_window_s, Metrics* metrics);
+  ~SqliteStore() override;
+
+  bool Submit(Batch batch, Done done) override;
+  void Stop() override;
+  Attribution QueryAttribution(const AttributionQuery& query) override;
+  std::vector<ConnectionView> FindConnections(const std::string& app_id, const std::string& token_hash) override;
+  std::vector<Finding> QueryFindings(const FindingsQuery& query) override;
+  std::vector<SessionView> FindSessions(std::optional<int32_t> end, const std::string& app_id, uint32_t limit) override;
+
+ private:
+  struct Pending {
+    Batch batch;
+    Done done;
+    size_t records;
+    StoreVerdict verdict;
+  };
+
+  void WriteLoop();
+  void Commit(std::vector<Pending>* group);
+  void Review();
+  void ApplyOne(Pending* pending);
+  void PurgeDaily();
+  void Abandon(const StoreError& error);
+
+  const ClockFn now_;
+  const uint32_t join_window_s_;
+  Metrics* const metrics_;
+  Database write_db_;                    // used by the writer's thread only
+  std::unique_ptr<BatchWriter> writer_;  // as above
+  int64_t purged_s_ = 0;                 // as above
+  std::mutex read_mutex_;
+  std::unique_ptr<Database> read_db_;  // guarded by read_mutex_
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<Pending> waiting_;  // guarded by mutex_
+  size_t waiting_records_ = 0;   // guarded by mutex_; with those being written
+  bool stopping_ = false;        // guarded by mutex_
+  std::thread thread_;
+};
+
+}  // namespace whydrop::collector
+
+#endif

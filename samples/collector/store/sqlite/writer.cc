@@ -1,0 +1,439 @@
+#include "samples/collector/store/sqlite/writer.h"
+
+#include <cstring>
+#include <map>
+
+namespace whydrop::collector {
+namespace {
+
+constexpr int64_t kKeptS = 400 * 86400;
+constexpr size_t kMaxApps = 1000;
+constexpr size_t kMaxLabels = 1000;  // values of one dimension of one app
+constexpr size_t kMaxTagKeys = 64;
+constexpr size_t kMaxKnownLabels = 100000;  // remembered beside the table; beyond it they are looked up again
+constexpr int64_t kMaxTokenShared = 64;     // records; judging a token costs as much as it has records
+constexpr uint64_t kMaxClientConnections = 100000;
+constexpr int64_t kReviewedAtOnce = 5000;  // connections; ingest goes on in between
+constexpr int64_t kMissedAtOnce = 4;       // servers, each with all that were open on it
+constexpr int64_t kSilentClients = 2;
+constexpr const char* kOther = "(other)";
+
+bool IsSilence(Cause cause) {
+  return cause == WHYDROP_CAUSE_PATH_TIMEOUT || cause == WHYDROP_CAUSE_PATH_UNREACHABLE ||
+         cause == WHYDROP_CAUSE_RESET_AFTER_SILENCE;
+}
+
+template <size_t N>
+std::string_view View(const std::array<uint8_t, N>& bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), N};
+}
+
+}  // namespace
+
+BatchWriter::BatchWriter(Database* db, uint32_t join_window_s, int64_t started_s, Metrics* metrics)
+    : db_(db),
+      metrics_(metrics),
+      ends_(*db),
+      find_batch_(*db, "SELECT sha256 FROM batches WHERE app_id = ? AND session_id = ? AND rotation = ? AND part = ?"),
+      add_batch_(*db, "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?)"),
+      other_role_(*db, "SELECT 1 FROM sessions WHERE app_id = ? AND session_id = ? AND role <> ?"),
+      find_label_(*db, "SELECT 1 FROM labels WHERE app_id = ? AND dimension = ? AND value = ?"),
+      count_labels_(*db, "SELECT count(*) FROM labels WHERE app_id = ? AND dimension = ?"),
+      add_label_(*db, "INSERT INTO labels VALUES (?, ?, ?)"),
+      find_session_(
+          *db, "SELECT id, contributed, rotation, end, replaced FROM sessions WHERE app_id = ? AND session_id = ?"),
+      add_session_(*db,
+                   "INSERT INTO sessions (app_id, session_id, role, started_s, rotation, app_version, platform, "
+                   "sdk_version, end, end_confidence, code, module, offset, report_id, uptime_ms, connections_opened, "
+                   "boot_id, machine_id, rotate_interval_ms, ended_s) VALUES (?, ?, ?, ?, -1, '', 0, '', 0, 0, 0, '', "
+                   "0, '', 0, 0, x'', x'', 0, 0)"),
+      update_session_(*db,
+                      "UPDATE sessions SET rotation = ?, app_version = ?, platform = ?, sdk_version = ?, end = ?, "
+                      "end_confidence = ?, code = ?, module = ?, offset = ?, report_id = ?, uptime_ms = ?, "
+                      "connections_opened = ?, boot_id = ?, machine_id = ?, rotate_interval_ms = ?, ended_s = ?, "
+                      "heard_s = ?, losses = max(losses, ?), replaced = 0 WHERE id = ?"),
+      contribute_(*db, "UPDATE sessions SET contributed = ? WHERE id = ?"),
+      drop_tags_(*db, "DELETE FROM session_tags WHERE session = ?"),
+      add_tag_(*db, "INSERT OR REPLACE INTO session_tags VALUES (?, ?, ?)"),
+      silent_servers_(*db,
+                      "SELECT id, boot_id <> ? FROM sessions WHERE role = 1 AND app_id = ? AND machine_id = ? AND "
+                      "id <> ? AND end = 0 AND replaced IN (0, 3) AND rotate_interval_ms > 0 AND ended_s <= ? AND "
+                      "ended_s + 3 * rotate_interval_ms / 1000 <= ?"),
+      set_replaced_(*db, "UPDATE sessions SET replaced = ? WHERE id = ?"),
+      open_records_(*db, "SELECT id, token_hash FROM records WHERE session = ? AND open = 1"),
+      find_record_(*db, "SELECT id, token_hash, open, rotation FROM records WHERE session = ? AND number = ?"),
+      count_token_(*db, "SELECT count(*) FROM records WHERE app_id = ? AND token_hash = ?"),
+      add_record_(
+          *db,
+          "INSERT INTO records (token_hash, rotation, open, previous, established, endpoint, network, evidence, "
+          "at_s, received_s, session, number, app_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+      update_record_(*db,
+                     "UPDATE records SET token_hash = ?, rotation = ?, open = ?, previous = ?, established = ?, "
+                     "endpoint = ?, network = ?, evidence = ?, at_s = ?, received_s = ? WHERE id = ?"),
+      previous_record_(*db, "SELECT id, token_hash FROM records WHERE session = ? AND number = ?"),
+      drop_connection_(*db, "DELETE FROM connections WHERE record = ?"),
+      add_connection_(
+          *db,
+          "INSERT INTO connections (record, session, kind, app_id, at_s, count, cause, confidence, outcome, "
+          "app_version, endpoint, network, platform, server_error, decided_s, findings) "
+          "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+      due_(*db,
+           "SELECT r.id, r.app_id, r.token_hash FROM connections c JOIN records r ON r.id = c.record "
+           "WHERE c.decided_s > 0 AND c.decided_s <= ? LIMIT ?"),
+      missed_(*db,
+              "SELECT id, app_id FROM sessions WHERE role = 1 AND end = 0 AND replaced = 0 AND rotate_interval_ms > 0 "
+              "AND max(heard_s, ?) + 1 + 3 * rotate_interval_ms / 1000 < ? LIMIT ?"),
+      silence_(*db,
+               "SELECT s.app_id, sum(k.cause IN (400, 401, 406)), sum(k.cause = 506) FROM sessions s "
+               "JOIN records r ON r.session = s.id AND r.open = 1 "
+               "JOIN records c ON c.app_id = r.app_id AND c.token_hash = r.token_hash AND c.id <> r.id "
+               "JOIN connections k ON k.record = c.id AND k.kind = 0 WHERE s.id = ? AND s.replaced = 3"),
+      time_{started_s, join_window_s},
+      started_s_(started_s) {}
+
+StoreVerdict BatchWriter::Apply(Batch* batch) {
+  const std::string& app_id = batch->session.app_id;
+  {
+    const ScopedReset reset(&find_batch_);
+    find_batch_.Text(app_id).Blob(View(batch->key.session_id)).Int(batch->key.rotation).Int(batch->key.part);
+    if (find_batch_.Step()) {
+      return find_batch_.TextAt(0) == View(batch->sha256) ? StoreVerdict::kDuplicate : StoreVerdict::kConflict;
+    }
+  }
+  {
+    const ScopedReset reset(&other_role_);
+    other_role_.Text(app_id).Blob(View(batch->key.session_id)).Int(static_cast<int32_t>(batch->session.role));
+    if (other_role_.Step()) return StoreVerdict::kConflict;
+  }
+  std::string app = app_id;
+  if (!Admit("", "app", &app, kMaxApps)) return StoreVerdict::kConflict;
+  add_batch_.Text(app_id).Blob(View(batch->key.session_id)).Int(batch->key.rotation).Int(batch->key.part);
+  add_batch_.Blob(View(batch->sha256)).Int(batch->received_unix_s).Execute();
+
+  FoldLabels(batch);
+  time_.now_s = batch->received_unix_s;
+  Touched touched;
+  SessionRow session = PutSession(*batch, &touched);
+  PutRecords(*batch, &session, &touched);
+  PutCloseTotals(*batch, &session);
+  contribute_.Int(session.contributed).Int(session.id).Execute();
+  JudgeTouched(app_id, touched);
+  JudgeSilentHosts();
+  return StoreVerdict::kAccepted;
+}
+
+void BatchWriter::JudgeTouched(const std::string& app_id, const Touched& touched) {
+  for (const std::string& token_hash : touched.token_hashes) JudgeToken(app_id, token_hash);
+  for (const int64_t record : touched.records) JudgeRecord(record);
+}
+
+bool BatchWriter::NeedsReview(int64_t now_s) {
+  if (now_s <= reviewed_s_) return false;
+  reviewed_s_ = now_s;
+  const ScopedReset due(&due_);
+  const ScopedReset missed(&missed_);
+  return due_.Int(now_s).Int(1).Step() || missed_.Int(started_s_).Int(now_s).Int(1).Step();
+}
+
+void BatchWriter::Review(int64_t now_s) {
+  time_.now_s = now_s;
+  JudgeDue();
+  MissSilentServers();
+  JudgeSilentHosts();
+}
+
+void BatchWriter::JudgeDue() {
+  std::map<std::string, Touched> touched;
+  {
+    const ScopedReset reset(&due_);
+    due_.Int(time_.now_s).Int(kReviewedAtOnce);
+    while (due_.Step()) touched[due_.TextAt(1)].token_hashes.insert(due_.TextAt(2));
+  }
+  for (const auto& [app_id, of_app] : touched) JudgeTouched(app_id, of_app);
+}
+
+// Should one report after all, the mark is taken back.
+void BatchWriter::MissSilentServers() {
+  std::vector<std::pair<int64_t, std::string>> missed;
+  {
+    const ScopedReset reset(&missed_);
+    missed_.Int(started_s_).Int(time_.now_s).Int(kMissedAtOnce);
+    while (missed_.Step()) missed.emplace_back(missed_.IntAt(0), missed_.TextAt(1));
+  }
+  for (const auto& [session, app_id] : missed) {
+    set_replaced_.Int(static_cast<int32_t>(Replaced::kSilent)).Int(session).Execute();
+    Touched touched;
+    TouchOpenRecords(session, &touched);
+    JudgeTouched(app_id, touched);
+  }
+}
+
+// A process that dies leaves a system that resets its connections; where a silent server's players mostly heard
+// nothing, its whole machine is gone.
+void BatchWriter::JudgeSilentHosts() {
+  const std::set<int64_t> suspected = std::move(suspected_hosts_);
+  suspected_hosts_.clear();
+  for (const int64_t session : suspected) {
+    silence_.Int(session).Step();
+    const std::string app_id = silence_.TextAt(0);
+    const bool host = silence_.IntAt(1) >= kSilentClients && silence_.IntAt(1) > silence_.IntAt(2);
+    silence_.Reset();
+    if (!host) continue;
+    set_replaced_.Int(static_cast<int32_t>(Replaced::kHost)).Int(session).Execute();
+    Touched touched;
+    TouchOpenRecords(session, &touched);
+    JudgeTouched(app_id, touched);
+  }
+}
+
+// True if the value may be kept; else it becomes "(other)". One app must not be able to fill the tables, or the page,
+// with values that it makes up.
+bool BatchWriter::Admit(const std::string& app_id, const std::string& dimension, std::string* value, size_t limit) {
+  if (value->empty()) return true;
+  std::string name = app_id + '\0' + dimension + '\0' + *value;
+  if (known_labels_.count(name) != 0) return true;
+  find_label_.Text(app_id).Text(dimension).Text(*value);
+  const bool known = find_label_.Step();
+  find_label_.Reset();
+  if (!known) {
+    count_labels_.Text(app_id).Text(dimension).Step();
+    const auto count = static_cast<size_t>(count_labels_.IntAt(0));
+    count_labels_.Reset();
+    if (count >= limit) {
+      metrics_->Add(Counter::kLabelsFolded);
+      *value = kOther;
+      return false;
+    }
+    add_label_.Text(app_id).Text(dimension).Text(*value).Execute();
+  }
+  if (known_labels_.size() >= kMaxKnownLabels) known_labels_.clear();
+  known_labels_.insert(std::move(name));
+  return true;
+}
+
+void BatchWriter::FoldLabels(Batch* batch) {
+  const std::string& app_id = batch->session.app_id;
+  Admit(app_id, "app_version", &batch->session.app_version, kMaxLabels);
+  for (auto& [key, value] : batch->session.tags) {
+    if (Admit(app_id, "tag", &key, kMaxTagKeys)) Admit(app_id, "tag:" + key, &value, kMaxLabels);
+  }
+  for (ConnectionRecord& record : batch->connections) {
+    Admit(app_id, "endpoint", &record.endpoint, kMaxLabels);
+    Admit(app_id, "network", &record.network, kMaxLabels);
+  }
+  for (CloseTotalRecord& total : batch->close_totals) Admit(app_id, "endpoint", &total.endpoint, kMaxLabels);
+}
+
+BatchWriter::SessionRow BatchWriter::PutSession(const Batch& batch, Touched* touched) {
+  const SessionInfo& info = batch.session;
+  SessionRow row;
+  int64_t rotation = -1;
+  int64_t end = 0;
+  bool replaced = false;
+  find_session_.Text(info.app_id).Blob(View(batch.key.session_id));
+  const bool known = find_session_.Step();
+  if (known) {
+    row = {find_session_.IntAt(0), find_session_.IntAt(1)};
+    rotation = find_session_.IntAt(2);
+    end = find_session_.IntAt(3);
+    replaced = find_session_.IntAt(4) != 0;
+  }
+  find_session_.Reset();
+  if (!known) {
+    add_session_.Text(info.app_id).Blob(View(batch.key.session_id)).Int(static_cast<int32_t>(info.role));
+    add_session_.Int(PlaceUnixS(batch, 0)).Execute();
+    row.id = db_->LastId();
+  }
+  if (static_cast<int64_t>(batch.key.rotation) < rotation) return row;  // a late part of an earlier rotation
+  // A client's session ends once. Were its end to change with every batch, each could have all open records judged
+  // anew.
+  if (info.role == Role::kClient && end != 0) return row;
+
+  update_session_.Int(batch.key.rotation).Text(info.app_version).Int(info.platform).Text(info.sdk_version);
+  update_session_.Int(info.end).Int(info.end_confidence).Int(info.crash_code).Text(info.crash_module);
+  update_session_.Int(static_cast<int64_t>(info.crash_offset)).Text(info.crash_report_id);
+  update_session_.Int(static_cast<int64_t>(info.uptime_ms)).Int(static_cast<int64_t>(info.connections_opened));
+  update_session_.Blob(info.boot_id).Blob(info.machine_id).Int(info.rotate_interval_ms);
+  update_session_.Int(PlaceUnixS(batch, info.uptime_ms)).Int(batch.received_unix_s);
+  update_session_.Int(static_cast<int64_t>(info.losses)).Int(row.id).Execute();
+  PutTags(row.id, info);
+  if (known && (end != info.end || replaced)) TouchOpenRecords(row.id, touched);
+  if (info.role == Role::kServer && !info.machine_id.empty()) MarkReplaced(batch, row.id, touched);
+  return row;
+}
+
+void BatchWriter::PutTags(int64_t session, const SessionInfo& info) {
+  drop_tags_.Int(session).Execute();
+  for (const auto& [key, value] : info.tags) add_tag_.Int(session).Text(key).Text(value).Execute();
+}
+
+// A server that missed three of its own reports, and whose machine has since started another process of the same app,
+// is gone. Should it report after all, the mark is taken back.
+void BatchWriter::MarkReplaced(const Batch& batch, int64_t session, Touched* touched) {
+  const SessionInfo& info = batch.session;
+  std::vector<std::pair<int64_t, Replaced>> gone;
+  silent_servers_.Blob(info.boot_id).Text(info.app_id).Blob(info.machine_id).Int(session);
+  silent_servers_.Int(PlaceUnixS(batch, 0)).Int(batch.reference_unix_s);
+  while (silent_servers_.Step()) {
+    gone.emplace_back(silent_servers_.IntAt(0), silent_servers_.IntAt(1) != 0 ? Replaced::kHost : Replaced::kProcess);
+  }
+  silent_servers_.Reset();
+  for (const auto& [id, replaced] : gone) {
+    set_replaced_.Int(static_cast<int32_t>(replaced)).Int(id).Execute();
+    TouchOpenRecords(id, touched);
+  }
+}
+
+void BatchWriter::TouchOpenRecords(int64_t session, Touched* touched) {
+  open_records_.Int(session);
+  while (open_records_.Step()) {
+    if (open_records_.NullAt(1)) {
+      touched->records.insert(open_records_.IntAt(0));
+    } else {
+      touched->token_hashes.insert(open_records_.TextAt(1));
+    }
+  }
+  open_records_.Reset();
+}
+
+bool BatchWriter::TakesMore(const Batch& batch, SessionRow* session, uint64_t count) {
+  if (batch.session.role == Role::kClient &&
+      static_cast<uint64_t>(session->contributed) + count > kMaxClientConnections) {
+    metrics_->Add(Counter::kRecordsOverLimit, count);
+    return false;
+  }
+  session->contributed += static_cast<int64_t>(count);
+  return true;
+}
+
+void BatchWriter::PutRecords(const Batch& batch, SessionRow* session, Touched* touched) {
+  for (const ConnectionRecord& record : batch.connections) PutRecord(batch, record, session, touched);
+}
+
+void BatchWriter::PutRecord(const Batch& batch, const ConnectionRecord& record, SessionRow* session, Touched* touched) {
+  const std::string& app_id = batch.session.app_id;
+  find_record_.Int(session->id).Int(record.number);
+  const bool known = find_record_.Step();
+  int64_t id = known ? find_record_.IntAt(0) : 0;
+  const std::string old_token = known ? find_record_.TextAt(1) : "";
+  // The first end wins; a record that was open gives way to a later rotation's.
+  const bool keeps = known && (find_record_.IntAt(2) == 0 || find_record_.IntAt(3) > batch.key.rotation);
+  find_record_.Reset();
+  if (keeps || (!known && !TakesMore(batch, session, 1))) return;
+
+  std::string token = record.token_hash;
+  if (!token.empty() && token != old_token) {
+    count_token_.Text(app_id).Blob(token).Step();
+    if (count_token_.IntAt(0) >= kMaxTokenShared) {
+      metrics_->Add(Counter::kTokensOverused);
+      token.clear();
+    }
+    count_token_.Reset();
+  }
+  Statement& put = known ? update_record_ : add_record_;
+  token.empty() ? put.Null() : put.Blob(token);
+  const Evidence& evidence = record.evidence;
+  const uint64_t ended_ms =
+      static_cast<uint64_t>(evidence.GetOr(Field::ended_ms, evidence.GetOr(Field::failure_ms, INT64_MAX)));
+  put.Int(batch.key.rotation).Int(record.open).Int(record.previous).Int(evidence.IsTrue(Field::established));
+  put.Text(record.endpoint).Text(record.network).Blob(record.evidence_bytes).Int(PlaceUnixS(batch, ended_ms));
+  put.Int(batch.received_unix_s);
+  if (known) {
+    put.Int(id).Execute();
+    drop_connection_.Int(id).Execute();
+  } else {
+    put.Int(session->id).Int(record.number).Text(app_id).Execute();
+    id = db_->LastId();
+    metrics_->Add(Counter::kRecords);
+  }
+  if (!old_token.empty()) touched->token_hashes.insert(old_token);
+  token.empty() ? void(touched->records.insert(id)) : void(touched->token_hashes.insert(token));
+
+  if (record.previous == 0) return;
+  previous_record_.Int(session->id).Int(record.previous);
+  if (previous_record_.Step()) {
+    if (previous_record_.NullAt(1)) {
+      touched->records.insert(previous_record_.IntAt(0));
+    } else {
+      touched->token_hashes.insert(previous_record_.TextAt(1));
+    }
+  }
+  previous_record_.Reset();
+}
+
+void BatchWriter::PutCloseTotals(const Batch& batch, SessionRow* session) {
+  const SessionInfo& info = batch.session;
+  const bool client = info.role == Role::kClient;
+  for (const CloseTotalRecord& total : batch.close_totals) {
+    if (!TakesMore(batch, session, total.count)) continue;
+    const Cause cause = IsKnownCause(total.cause) ? total.cause : WHYDROP_CAUSE_UNKNOWN;
+    add_connection_.Null().Int(session->id);
+    add_connection_.Int(static_cast<int32_t>(client ? RowKind::kReported : RowKind::kUnjoinedServer));
+    add_connection_.Text(info.app_id).Int(PlaceUnixS(batch, total.last_ms)).Int(static_cast<int64_t>(total.count));
+    add_connection_.Int(cause).Int(static_cast<int32_t>(Confidence::kLow));
+    add_connection_.Int(static_cast<int32_t>(OutcomeOfCause(cause))).Text(info.app_version).Text(total.endpoint);
+    add_connection_.Text("").Int(info.platform).Text("no record").Int(0).Int(0).Execute();
+  }
+}
+
+void BatchWriter::JudgeToken(const std::string& app_id, const std::string& token_hash) {
+  const std::vector<StoredEnd> ends = ends_.ByToken(app_id, token_hash);
+  const StoredEnd* server = BestServer(ends);
+  const Evidence* server_evidence = server != nullptr ? &server->view.record.evidence : nullptr;
+  bool has_client = false;
+  for (const StoredEnd& end : ends) {
+    drop_connection_.Int(end.id).Execute();
+    if (end.role != Role::kClient) continue;
+    has_client = true;
+    if (!TellsAnEnd(end.view.record)) continue;
+    const Judgement judgement = JudgeEnds(&end, server, time_);
+    PutConnection(end, RowKind::kReported, judgement, FindingsOf(&end.view.record.evidence, server_evidence));
+    const bool silent = server != nullptr && server->view.record.replaced == Replaced::kSilent;
+    if (silent && IsSilence(judgement.joined.verdict.verdict.cause)) suspected_hosts_.insert(server->session);
+  }
+  if (!has_client && server != nullptr && TellsAnEnd(server->view.record)) {
+    PutConnection(*server, RowKind::kServerOnly, JudgeEnds(nullptr, server, time_),
+                  FindingsOf(nullptr, server_evidence));
+  }
+}
+
+void BatchWriter::JudgeRecord(int64_t record) {
+  for (const StoredEnd& end : ends_.ById(record)) {
+    drop_connection_.Int(end.id).Execute();
+    if (!TellsAnEnd(end.view.record)) continue;
+    const Evidence* evidence = &end.view.record.evidence;
+    if (end.role == Role::kClient) {
+      PutConnection(end, RowKind::kReported, JudgeEnds(&end, nullptr, time_), FindingsOf(evidence, nullptr));
+    } else {
+      PutConnection(end, RowKind::kUnjoinedServer, JudgeEnds(nullptr, &end, time_), FindingsOf(nullptr, evidence));
+    }
+  }
+}
+
+void BatchWriter::PutConnection(const StoredEnd& from, RowKind kind, const Judgement& judgement, uint32_t findings) {
+  // Version, platform and tags are the client's: a server's own would be counted as if players ran it.
+  const bool client = from.role == Role::kClient;
+  const Joined& joined = judgement.joined;
+  add_connection_.Int(from.id);
+  client ? add_connection_.Int(from.session) : add_connection_.Null();
+  add_connection_.Int(static_cast<int32_t>(kind)).Text(from.app_id).Int(from.view.ended_unix_s).Int(1);
+  add_connection_.Int(joined.verdict.verdict.cause).Int(static_cast<int32_t>(joined.verdict.verdict.confidence));
+  add_connection_.Int(static_cast<int32_t>(joined.verdict.outcome)).Text(client ? from.view.app_version : "");
+  add_connection_.Text(from.view.endpoint).Text(from.network).Int(client ? from.view.record.platform : 0);
+  add_connection_.Text(joined.server_error).Int(judgement.decided_s).Int(findings).Execute();
+}
+
+void BatchWriter::Purge(int64_t now_s) {
+  const std::string before = std::to_string(now_s - kKeptS);
+  db_->Run(("DELETE FROM connections WHERE at_s < " + before + ";DELETE FROM records WHERE at_s < " + before).c_str());
+  // Times are the sender's to choose, so a session may be old and its records not: it stays with them. And the newest
+  // one always stays, because SQLite would give its id, and whatever still points to it, to the next session.
+  const std::string gone = "(SELECT s.id FROM sessions s WHERE s.ended_s < " + before +
+                           " AND s.id < (SELECT max(id) FROM sessions)"
+                           " AND NOT EXISTS (SELECT 1 FROM records r WHERE r.session = s.id))";
+  db_->Run(("DELETE FROM session_tags WHERE session IN " + gone + ";DELETE FROM sessions WHERE id IN " + gone +
+            ";DELETE FROM batches WHERE received_s < " + before)
+               .c_str());
+}
+
+}  // namespace whydrop::collector

@@ -1,0 +1,131 @@
+// Where batches are kept and what can be asked of them: the seam between HTTP and a database. It speaks of batches and
+// answers, never of SQL, so that another engine can stand beside the embedded one, chosen by the URL's scheme.
+//
+// Thread rule: every function from any thread.
+#ifndef WHYDROP_COLLECTOR_STORE_H
+#define WHYDROP_COLLECTOR_STORE_H
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "samples/collector/model/findings.h"
+#include "samples/collector/model/join.h"
+#include "samples/collector/metrics.h"
+#include "samples/collector/model/records.h"
+
+namespace whydrop::collector {
+
+// The store cannot be opened, read or written; what() says why and names it.
+class StoreError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+using ClockFn = std::function<int64_t()>;  // seconds since 1970-01-01 UTC
+
+enum class StoreVerdict {
+  kAccepted,
+  kDuplicate,
+  kConflict,     // the id is known with other bytes or in another role, or there are too many apps already
+  kUnavailable,  // nothing of it was kept: the sender must try again
+};
+
+struct AttributionQuery {
+  std::vector<std::string> group_by;  // "cause", "side", ..., "tag:<key>"; checked by the caller
+  std::string app_id;                 // "": all
+  std::optional<Outcome> outcome;
+  std::optional<int64_t> from;  // unix seconds, inclusive
+  std::optional<int64_t> to;    // exclusive
+};
+
+struct AttributionGroup {
+  std::vector<std::string> values;  // in the order of group_by
+  uint64_t connections = 0;
+};
+
+struct Attribution {
+  uint64_t connections = 0;
+  uint64_t reported = 0;
+  uint64_t unjoined_server_records = 0;
+  uint64_t pending = 0;                  // of `connections` those whose other end may still report
+  std::vector<AttributionGroup> groups;  // largest first
+};
+
+struct EndView {
+  EndRecord record;
+  std::string session_id;  // raw bytes
+  std::string app_version;
+  std::string endpoint;
+  int64_t ended_unix_s = 0;
+};
+
+struct ConnectionView {
+  Joined joined;
+  std::optional<EndView> client;
+  std::optional<EndView> server;
+  bool duplicate_token = false;  // another client record carries the same token
+  bool pending = false;          // the other end may still report
+};
+
+inline constexpr uint32_t kJoinWindowS = 900;
+
+struct FindingsQuery {
+  std::string app_id;           // "": all
+  std::optional<int64_t> from;  // unix seconds, inclusive
+  std::optional<int64_t> to;    // exclusive
+};
+
+struct Finding {
+  const FindingText* text = nullptr;
+  const char* who_is = "";  // what the labels of `who` are: "endpoint", "network"
+  uint64_t count = 0;       // connections that show it
+  uint64_t dropped = 0;     // of them those that were dropped
+  uint64_t drops = 0;       // all that were dropped
+  struct Who {
+    std::string label;
+    uint64_t count = 0;
+  };
+  std::vector<Who> who;  // largest first, at most 20
+};
+
+struct SessionView {
+  std::string session_id;  // raw bytes
+  Role role = Role::kClient;
+  int64_t ended_unix_ms = 0;
+  SessionInfo info;
+};
+
+class Store {
+ public:
+  using Done = std::function<void(StoreVerdict)>;
+
+  virtual ~Store() = default;
+
+  // Calls `done` once, from a thread of the store, after the batch is durable or known not to be. Returns false, and
+  // never calls it, if too many batches wait already.
+  virtual bool Submit(Batch batch, Done done) = 0;
+
+  // Stores what was submitted, then refuses everything else.
+  virtual void Stop() = 0;
+
+  // These throw StoreError.
+  virtual Attribution QueryAttribution(const AttributionQuery& query) = 0;
+  virtual std::vector<ConnectionView> FindConnections(const std::string& app_id, const std::string& token_hash) = 0;
+  virtual std::vector<Finding> QueryFindings(const FindingsQuery& query) = 0;
+  virtual std::vector<SessionView> FindSessions(std::optional<int32_t> end, const std::string& app_id,
+                                                uint32_t limit) = 0;
+};
+
+// "sqlite:<path>". A connection that one end reported waits `join_window_s` for the other. Throws StoreError for a URL
+// that no engine takes and a store that cannot be opened.
+std::unique_ptr<Store> OpenStore(const std::string& url, ClockFn now, Metrics* metrics,
+                                 uint32_t join_window_s = kJoinWindowS);
+
+}  // namespace whydrop::collector
+
+#endif
