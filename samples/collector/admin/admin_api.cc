@@ -301,7 +301,7 @@ HttpResponse AdminApi::Sessions(const Parameters& parameters) const {
 }
 
 HttpResponse AdminApi::Findings(const Parameters& parameters) const {
-  FindingsQuery query;
+  ConnectionFilter query;
   query.app_id = GetAppId(parameters);
   query.from = GetNumber(parameters, "from");
   query.to = GetNumber(parameters, "to");

@@ -11,11 +11,12 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "samples/collector/metrics.h"
 #include "samples/collector/model/findings.h"
 #include "samples/collector/model/join.h"
-#include "samples/collector/metrics.h"
 #include "samples/collector/model/records.h"
 
 namespace whydrop::collector {
@@ -35,12 +36,24 @@ enum class StoreVerdict {
   kUnavailable,  // nothing of it was kept: the sender must try again
 };
 
-struct AttributionQuery {
+// Which sessions are asked about: all conditions hold at once. The time is that of the session's end.
+struct SessionFilter {
+  std::string app_id;               // "": all
+  std::string app_version;          // "": all
+  std::optional<int32_t> platform;  // whydrop.v1.Platform; 0: also values that this collector does not know
+  std::vector<std::pair<std::string, std::string>> tags;  // key and value that the session carried, each key once
+  std::optional<int64_t> from;                            // unix seconds, inclusive
+  std::optional<int64_t> to;                              // exclusive
+};
+
+// Which connections are asked about: those of such sessions, by the time of the connection's own end.
+struct ConnectionFilter : SessionFilter {
+  std::string endpoint;  // "": all
+};
+
+struct AttributionQuery : ConnectionFilter {
   std::vector<std::string> group_by;  // "cause", "side", ..., "tag:<key>"; checked by the caller
-  std::string app_id;                 // "": all
   std::optional<Outcome> outcome;
-  std::optional<int64_t> from;  // unix seconds, inclusive
-  std::optional<int64_t> to;    // exclusive
 };
 
 struct AttributionGroup {
@@ -74,12 +87,6 @@ struct ConnectionView {
 
 inline constexpr uint32_t kJoinWindowS = 900;
 
-struct FindingsQuery {
-  std::string app_id;           // "": all
-  std::optional<int64_t> from;  // unix seconds, inclusive
-  std::optional<int64_t> to;    // exclusive
-};
-
 struct Finding {
   const FindingText* text = nullptr;
   const char* who_is = "";  // what the labels of `who` are: "endpoint", "network"
@@ -100,6 +107,43 @@ struct SessionView {
   SessionInfo info;
 };
 
+// How many sessions of clients ended in one way in one version.
+struct SessionEndGroup {
+  std::string app_version;
+  int32_t end = 0;
+  uint64_t sessions = 0;
+};
+
+// Sessions of clients that crashed at one place of the code.
+struct CrashGroup {
+  std::string module;
+  uint64_t offset = 0;
+  uint32_t code = 0;     // signal or exception, by the platform
+  int32_t platform = 0;  // whydrop.v1.Platform
+  uint64_t sessions = 0;
+  int64_t first_s = 0;  // unix seconds of the first and the last such end
+  int64_t last_s = 0;
+  struct Version {
+    std::string app_version;
+    uint64_t sessions = 0;
+  };
+  std::vector<Version> versions;  // in the order of their first crash
+  struct Report {
+    std::string report_id;
+    std::string session_id;  // raw bytes
+    int64_t ended_s = 0;
+  };
+  std::vector<Report> reports;  // newest first, at most kReportsPerCrash, only sessions that named one
+};
+
+inline constexpr uint32_t kReportsPerCrash = 5;
+
+struct Crashes {
+  uint64_t sessions = 0;           // that crashed, those of groups beyond the limit too
+  uint64_t places = 0;             // as many groups there are
+  std::vector<CrashGroup> groups;  // largest first
+};
+
 class Store {
  public:
   using Done = std::function<void(StoreVerdict)>;
@@ -116,9 +160,11 @@ class Store {
   // These throw StoreError.
   virtual Attribution QueryAttribution(const AttributionQuery& query) = 0;
   virtual std::vector<ConnectionView> FindConnections(const std::string& app_id, const std::string& token_hash) = 0;
-  virtual std::vector<Finding> QueryFindings(const FindingsQuery& query) = 0;
+  virtual std::vector<Finding> QueryFindings(const ConnectionFilter& filter) = 0;
   virtual std::vector<SessionView> FindSessions(std::optional<int32_t> end, const std::string& app_id,
                                                 uint32_t limit) = 0;
+  virtual std::vector<SessionEndGroup> QuerySessionEnds(const SessionFilter& filter) = 0;  // largest first
+  virtual Crashes QueryCrashes(const SessionFilter& filter, uint32_t limit) = 0;
 };
 
 // "sqlite:<path>". A connection that one end reported waits `join_window_s` for the other. Throws StoreError for a URL

@@ -1,6 +1,7 @@
 #include "samples/collector/store/sqlite/findings.h"
 
 #include "samples/collector/model/findings.h"
+#include "samples/collector/store/sqlite/filters.h"
 
 namespace whydrop::collector {
 namespace {
@@ -10,39 +11,25 @@ constexpr int kMaxNamed = 20;
 constexpr uint64_t kLeastResets = 5;
 constexpr uint64_t kTimesAsOften = 3;
 
-std::string Filters(const FindingsQuery& query) {
-  std::string sql;
-  if (!query.app_id.empty()) sql += " AND app_id = ?";
-  if (query.from) sql += " AND at_s >= ?";
-  if (query.to) sql += " AND at_s < ?";
-  return sql;
-}
-
-void Bind(const FindingsQuery& query, Statement* statement) {
-  if (!query.app_id.empty()) statement->Text(query.app_id);
-  if (query.from) statement->Int(*query.from);
-  if (query.to) statement->Int(*query.to);
-}
-
 uint64_t CountAt(const Statement& row, int column) { return static_cast<uint64_t>(row.IntAt(column)); }
 
 // Dropped and recovered ones: both interrupted a game.
 const std::string kIsDrop = "(kind < 2 AND outcome IN (" + std::to_string(static_cast<int>(Outcome::kDropped)) + ", " +
                             std::to_string(static_cast<int>(Outcome::kRecovered)) + "))";
 
-uint64_t CountDrops(const Database& db, const FindingsQuery& query) {
-  Statement drops(db, "SELECT sum(count) FROM connections WHERE " + kIsDrop + Filters(query));
-  Bind(query, &drops);
+uint64_t CountDrops(const Database& db, const ConnectionFilter& filter) {
+  Statement drops(db, "SELECT sum(count) FROM connections WHERE " + kIsDrop + ConnectionConditions(filter));
+  BindConnectionFilter(filter, &drops);
   drops.Step();
   return CountAt(drops, 0);
 }
 
-void ReadOfConnections(const Database& db, const FindingsQuery& query, const FindingText& text, uint64_t drops,
+void ReadOfConnections(const Database& db, const ConnectionFilter& filter, const FindingText& text, uint64_t drops,
                        std::vector<Finding>* out) {
   Statement rows(db, "SELECT endpoint, sum(count), sum(CASE WHEN " + kIsDrop +
                          " THEN count ELSE 0 END) FROM connections WHERE findings & " + std::to_string(text.bit) +
-                         " <> 0" + Filters(query) + " GROUP BY endpoint ORDER BY 2 DESC, 1");
-  Bind(query, &rows);
+                         " <> 0" + ConnectionConditions(filter) + " GROUP BY endpoint ORDER BY 2 DESC, 1");
+  BindConnectionFilter(filter, &rows);
   Finding finding{&text, "endpoint", 0, 0, drops, {}};
   while (rows.Step()) {
     finding.count += CountAt(rows, 1);
@@ -58,16 +45,17 @@ const std::string kIsReset = "cause IN (" + std::to_string(WHYDROP_CAUSE_PATH_RE
                              std::to_string(WHYDROP_CAUSE_RESET_AFTER_SILENCE) + ", " +
                              std::to_string(WHYDROP_CAUSE_RESET_AMBIGUOUS) + ")";
 
-void ReadResetsByNetwork(const Database& db, const FindingsQuery& query, uint64_t drops, std::vector<Finding>* out) {
+void ReadResetsByNetwork(const Database& db, const ConnectionFilter& filter, uint64_t drops,
+                         std::vector<Finding>* out) {
   struct Network {
     std::string label;
     uint64_t connections, resets, dropped;
   };
   Statement rows(db, "SELECT network, sum(count), sum(CASE WHEN " + kIsReset +
                          " THEN count ELSE 0 END), sum(CASE WHEN " + kIsReset + " AND " + kIsDrop +
-                         " THEN count ELSE 0 END) FROM connections WHERE kind = 0" + Filters(query) +
+                         " THEN count ELSE 0 END) FROM connections WHERE kind = 0" + ConnectionConditions(filter) +
                          " GROUP BY network ORDER BY 3 DESC, 1");
-  Bind(query, &rows);
+  BindConnectionFilter(filter, &rows);
   std::vector<Network> networks;
   uint64_t connections = 0, resets = 0;
   while (rows.Step()) {
@@ -91,14 +79,14 @@ void ReadResetsByNetwork(const Database& db, const FindingsQuery& query, uint64_
 
 }  // namespace
 
-std::vector<Finding> ReadFindings(const Database& db, const FindingsQuery& query) {
+std::vector<Finding> ReadFindings(const Database& db, const ConnectionFilter& filter) {
   const ReadTransaction snapshot(db);
-  const uint64_t drops = CountDrops(db, query);
+  const uint64_t drops = CountDrops(db, filter);
   std::vector<Finding> findings;
   for (const FindingText& text : kFindings) {
-    if (text.bit != 0) ReadOfConnections(db, query, text, drops, &findings);
+    if (text.bit != 0) ReadOfConnections(db, filter, text, drops, &findings);
   }
-  ReadResetsByNetwork(db, query, drops, &findings);
+  ReadResetsByNetwork(db, filter, drops, &findings);
   return findings;
 }
 

@@ -11,7 +11,7 @@
 
 namespace whydrop::collector {
 
-std::vector<Finding> ReadFindings(const Database& db, const FindingsQuery& query);
+std::vector<Finding> ReadFindings(const Database& db, const ConnectionFilter& filter);
 
 }  // namespace whydrop::collector
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "samples/collector/store/sqlite/schema.h"
+#include "samples/collector/store/sqlite/filters.h"
 
 namespace whydrop::collector {
 namespace {
@@ -16,6 +16,7 @@ bool IsTag(const std::string& dimension) { return dimension.compare(0, kTagPrefi
 std::string Column(const std::string& dimension, size_t index) {
   if (dimension == "side") return "c.cause / 100";
   if (dimension == "day") return "date(c.at_s, 'unixepoch')";
+  if (dimension == "hour") return "strftime('%Y-%m-%dT%H:00Z', c.at_s, 'unixepoch')";
   if (IsTag(dimension)) return "coalesce(t" + std::to_string(index) + ".value, '')";
   return "c." + dimension;
 }
@@ -44,50 +45,20 @@ std::string ValueName(const std::string& dimension, const Statement& row, int co
   return row.TextAt(column);
 }
 
-std::string Filters(const AttributionQuery& query) {
-  std::string sql = " WHERE 1";
-  // Without a time most rows are wanted: the plus keeps SQLite from fetching them one by one through the index by time.
+// Without a time most rows are wanted: the plus keeps SQLite from fetching them one by one through the index by time.
+std::string Where(const AttributionQuery& query) {
   const bool timed = query.from || query.to;
-  if (!query.app_id.empty()) sql += timed ? " AND c.app_id = ?" : " AND +c.app_id = ?";
-  if (query.from) sql += " AND c.at_s >= ?";
-  if (query.to) sql += " AND c.at_s < ?";
-  return sql;
-}
-
-void BindFilters(const AttributionQuery& query, Statement* statement) {
-  if (!query.app_id.empty()) statement->Text(query.app_id);
-  if (query.from) statement->Int(*query.from);
-  if (query.to) statement->Int(*query.to);
+  return " WHERE 1" + ConnectionConditions(query, timed ? "c." : "+c.");
 }
 
 // Apart from the groups, whose index does not know it: few connections wait, and an index of their own has them.
 uint64_t CountPending(const Database& db, const AttributionQuery& query, int64_t now_s) {
   std::string selected = " AND c.kind < 2 AND c.decided_s > ?";
   if (query.outcome) selected += " AND c.outcome = " + std::to_string(static_cast<int32_t>(*query.outcome));
-  Statement pending(db, "SELECT sum(c.count) FROM connections c" + Filters(query) + selected);
-  BindFilters(query, &pending);
+  Statement pending(db, "SELECT sum(c.count) FROM connections c" + Where(query) + selected);
+  BindConnectionFilter(query, &pending);
   pending.Int(now_s).Step();
   return static_cast<uint64_t>(pending.IntAt(0));
-}
-
-SessionView ReadSession(const Statement& row) {
-  SessionView view;
-  view.session_id = row.TextAt(0);
-  view.info.app_id = row.TextAt(1);
-  view.info.app_version = row.TextAt(2);
-  view.role = row.IntAt(3) == 0 ? Role::kClient : Role::kServer;
-  view.info.platform = static_cast<int32_t>(row.IntAt(4));
-  view.info.end = static_cast<int32_t>(row.IntAt(5));
-  view.info.end_confidence = static_cast<int32_t>(row.IntAt(6));
-  view.info.crash_code = static_cast<uint32_t>(row.IntAt(7));
-  view.info.crash_module = row.TextAt(8);
-  view.info.crash_offset = static_cast<uint64_t>(row.IntAt(9));
-  view.info.crash_report_id = row.TextAt(10);
-  view.info.uptime_ms = static_cast<uint64_t>(row.IntAt(11));
-  view.ended_unix_ms = row.IntAt(12) * 1000;
-  view.info.connections_opened = static_cast<uint64_t>(row.IntAt(13));
-  view.info.losses = static_cast<uint64_t>(row.IntAt(14));
-  return view;
 }
 
 }  // namespace
@@ -115,11 +86,11 @@ Attribution ReadAttribution(const Database& db, const AttributionQuery& query, i
                            "coalesce(sum(c.count) FILTER (WHERE c.kind < 2), 0) AS counted, "
                            "sum(c.count) FILTER (WHERE c.kind = 0), sum(c.count) FILTER (WHERE c.kind = 2) "
                            "FROM connections c" +
-                           joins + Filters(query) + selected + " GROUP BY " + by + " ORDER BY counted DESC, " + by);
+                           joins + Where(query) + selected + " GROUP BY " + by + " ORDER BY counted DESC, " + by);
   for (const std::string& dimension : query.group_by) {
     if (IsTag(dimension)) groups.Text(dimension.substr(kTagPrefix.size()));
   }
-  BindFilters(query, &groups);
+  BindConnectionFilter(query, &groups);
   const int counted = static_cast<int>(query.group_by.size());
   while (groups.Step()) {
     const auto connections = static_cast<uint64_t>(groups.IntAt(counted));
@@ -154,22 +125,6 @@ std::vector<ConnectionView> ReadConnections(const Database& db, const std::strin
     views.push_back({std::move(judgement.joined), std::nullopt, server_view, false, judgement.decided_s != 0});
   }
   for (ConnectionView& view : views) view.duplicate_token = views.size() > 1;
-  return views;
-}
-
-std::vector<SessionView> ReadSessions(const Database& db, std::optional<int32_t> end, const std::string& app_id,
-                                      uint32_t limit) {
-  std::string sql =
-      "SELECT session_id, app_id, app_version, role, platform, end, end_confidence, code, module, offset, report_id, "
-      "uptime_ms, ended_s, connections_opened, losses FROM sessions WHERE 1";
-  if (end) sql += " AND end = ?";
-  if (!app_id.empty()) sql += " AND app_id = ?";
-  Statement rows(db, sql + " ORDER BY ended_s DESC, id DESC LIMIT ?");
-  if (end) rows.Int(*end);
-  if (!app_id.empty()) rows.Text(app_id);
-  rows.Int(limit);
-  std::vector<SessionView> views;
-  while (rows.Step()) views.push_back(ReadSession(rows));
   return views;
 }
 

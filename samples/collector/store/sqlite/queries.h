@@ -1,10 +1,9 @@
-// The questions of the admin interface, asked of the tables.
+// What is asked about connections, read from the tables.
 //
 // Thread rule: as Database.
 #ifndef WHYDROP_COLLECTOR_SQLITE_QUERIES_H
 #define WHYDROP_COLLECTOR_SQLITE_QUERIES_H
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,8 +16,6 @@ namespace whydrop::collector {
 Attribution ReadAttribution(const Database& db, const AttributionQuery& query, int64_t now_s);
 std::vector<ConnectionView> ReadConnections(const Database& db, const std::string& app_id,
                                             const std::string& token_hash, const JoinTime& time);
-std::vector<SessionView> ReadSessions(const Database& db, std::optional<int32_t> end, const std::string& app_id,
-                                      uint32_t limit);
 
 }  // namespace whydrop::collector
 

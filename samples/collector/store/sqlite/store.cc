@@ -150,15 +150,25 @@ std::vector<ConnectionView> SqliteStore::FindConnections(const std::string& app_
   return ReadConnections(*read_db_, app_id, token_hash, {now_(), join_window_s_});
 }
 
-std::vector<Finding> SqliteStore::QueryFindings(const FindingsQuery& query) {
+std::vector<Finding> SqliteStore::QueryFindings(const ConnectionFilter& filter) {
   const std::lock_guard<std::mutex> lock(read_mutex_);
-  return ReadFindings(*read_db_, query);
+  return ReadFindings(*read_db_, filter);
 }
 
 std::vector<SessionView> SqliteStore::FindSessions(std::optional<int32_t> end, const std::string& app_id,
                                                    uint32_t limit) {
   const std::lock_guard<std::mutex> lock(read_mutex_);
   return ReadSessions(*read_db_, end, app_id, limit);
+}
+
+std::vector<SessionEndGroup> SqliteStore::QuerySessionEnds(const SessionFilter& filter) {
+  const std::lock_guard<std::mutex> lock(read_mutex_);
+  return ReadSessionEnds(*read_db_, filter);
+}
+
+Crashes SqliteStore::QueryCrashes(const SessionFilter& filter, uint32_t limit) {
+  const std::lock_guard<std::mutex> lock(read_mutex_);
+  return ReadCrashes(*read_db_, filter, limit);
 }
 
 std::unique_ptr<Store> OpenStore(const std::string& url, ClockFn now, Metrics* metrics, uint32_t join_window_s) {

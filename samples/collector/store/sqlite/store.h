@@ -16,6 +16,7 @@
 #include "samples/collector/store/sqlite/db.h"
 #include "samples/collector/store/sqlite/findings.h"
 #include "samples/collector/store/sqlite/queries.h"
+#include "samples/collector/store/sqlite/sessions.h"
 #include "samples/collector/store/sqlite/writer.h"
 #include "samples/collector/store/store.h"
 
@@ -30,8 +31,10 @@ class SqliteStore : public Store {
   void Stop() override;
   Attribution QueryAttribution(const AttributionQuery& query) override;
   std::vector<ConnectionView> FindConnections(const std::string& app_id, const std::string& token_hash) override;
-  std::vector<Finding> QueryFindings(const FindingsQuery& query) override;
+  std::vector<Finding> QueryFindings(const ConnectionFilter& filter) override;
   std::vector<SessionView> FindSessions(std::optional<int32_t> end, const std::string& app_id, uint32_t limit) override;
+  std::vector<SessionEndGroup> QuerySessionEnds(const SessionFilter& filter) override;
+  Crashes QueryCrashes(const SessionFilter& filter, uint32_t limit) override;
 
  private:
   struct Pending {

@@ -1,0 +1,47 @@
+#include "samples/collector/store/sqlite/filters.h"
+
+namespace whydrop::collector {
+namespace {
+
+// `session` and `time` name the columns that differ between the tables.
+std::string Conditions(const SessionFilter& filter, const std::string& prefix, const std::string& session,
+                       const std::string& time) {
+  std::string sql;
+  if (!filter.app_id.empty()) sql += " AND " + prefix + "app_id = ?";
+  if (!filter.app_version.empty()) sql += " AND " + prefix + "app_version = ?";
+  if (filter.platform) {
+    // A platform that a later sender names is shown as unknown, so it is also found as that.
+    sql += " AND " + prefix + (*filter.platform == 0 ? "platform NOT IN (1, 2, 3)" : "platform = ?");
+  }
+  for (size_t i = 0; i < filter.tags.size(); ++i) {
+    sql += " AND " + prefix + session + " IN (SELECT session FROM session_tags WHERE key = ? AND value = ?)";
+  }
+  if (filter.from) sql += " AND " + time + " >= ?";
+  if (filter.to) sql += " AND " + time + " < ?";
+  return sql;
+}
+
+}  // namespace
+
+std::string ConnectionConditions(const ConnectionFilter& filter, const std::string& prefix) {
+  const std::string endpoint = filter.endpoint.empty() ? "" : " AND " + prefix + "endpoint = ?";
+  return Conditions(filter, prefix, "session", "at_s") + endpoint;
+}
+
+std::string SessionConditions(const SessionFilter& filter) { return Conditions(filter, "", "id", "ended_s"); }
+
+void BindConnectionFilter(const ConnectionFilter& filter, Statement* statement) {
+  BindSessionFilter(filter, statement);
+  if (!filter.endpoint.empty()) statement->Text(filter.endpoint);
+}
+
+void BindSessionFilter(const SessionFilter& filter, Statement* statement) {
+  if (!filter.app_id.empty()) statement->Text(filter.app_id);
+  if (!filter.app_version.empty()) statement->Text(filter.app_version);
+  if (filter.platform.value_or(0) != 0) statement->Int(*filter.platform);
+  for (const auto& [key, value] : filter.tags) statement->Text(key).Text(value);
+  if (filter.from) statement->Int(*filter.from);
+  if (filter.to) statement->Int(*filter.to);
+}
+
+}  // namespace whydrop::collector

@@ -1,0 +1,122 @@
+#include "samples/collector/store/sqlite/sessions.h"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+#include "samples/collector/store/sqlite/filters.h"
+
+namespace whydrop::collector {
+namespace {
+
+SessionView ReadSession(const Statement& row) {
+  SessionView view;
+  view.session_id = row.TextAt(0);
+  view.info.app_id = row.TextAt(1);
+  view.info.app_version = row.TextAt(2);
+  view.role = row.IntAt(3) == 0 ? Role::kClient : Role::kServer;
+  view.info.platform = static_cast<int32_t>(row.IntAt(4));
+  view.info.end = static_cast<int32_t>(row.IntAt(5));
+  view.info.end_confidence = static_cast<int32_t>(row.IntAt(6));
+  view.info.crash_code = static_cast<uint32_t>(row.IntAt(7));
+  view.info.crash_module = row.TextAt(8);
+  view.info.crash_offset = static_cast<uint64_t>(row.IntAt(9));
+  view.info.crash_report_id = row.TextAt(10);
+  view.info.uptime_ms = static_cast<uint64_t>(row.IntAt(11));
+  view.ended_unix_ms = row.IntAt(12) * 1000;
+  view.info.connections_opened = static_cast<uint64_t>(row.IntAt(13));
+  view.info.losses = static_cast<uint64_t>(row.IntAt(14));
+  return view;
+}
+
+using CrashPlace = std::tuple<std::string, int64_t, int64_t, int64_t>;  // module, offset, code, platform
+
+CrashPlace PlaceAt(const Statement& row) { return {row.TextAt(0), row.IntAt(1), row.IntAt(2), row.IntAt(3)}; }
+
+std::string CrashWhere(const SessionFilter& filter) {
+  return " FROM sessions WHERE end = " + std::to_string(WHYDROP_CAUSE_CLIENT_CRASH) + " AND role = 0" +
+         SessionConditions(filter);
+}
+
+// Every place with its versions, in the order of their first crash there.
+std::map<CrashPlace, CrashGroup> ReadPlaces(const Database& db, const SessionFilter& filter) {
+  std::map<CrashPlace, CrashGroup> places;
+  Statement rows(db, "SELECT module, offset, code, platform, app_version, count(*), min(ended_s), max(ended_s)" +
+                         CrashWhere(filter) + " GROUP BY 1, 2, 3, 4, 5 ORDER BY 7, 5");
+  BindSessionFilter(filter, &rows);
+  while (rows.Step()) {
+    CrashGroup& group = places[PlaceAt(rows)];
+    const auto sessions = static_cast<uint64_t>(rows.IntAt(5));
+    if (group.sessions == 0) {
+      group.module = rows.TextAt(0);
+      group.offset = static_cast<uint64_t>(rows.IntAt(1));
+      group.code = static_cast<uint32_t>(rows.IntAt(2));
+      group.platform = static_cast<int32_t>(rows.IntAt(3));
+      group.first_s = rows.IntAt(6);
+    }
+    group.sessions += sessions;
+    group.last_s = std::max(group.last_s, rows.IntAt(7));
+    group.versions.push_back({rows.TextAt(4), sessions});
+  }
+  return places;
+}
+
+void ReadReports(const Database& db, const SessionFilter& filter, std::map<CrashPlace, CrashGroup>* places) {
+  Statement rows(db,
+                 "SELECT module, offset, code, platform, report_id, session_id, ended_s FROM (SELECT *, "
+                 "row_number() OVER (PARTITION BY module, offset, code, platform ORDER BY ended_s DESC, id DESC) "
+                 "AS place_row" +
+                     CrashWhere(filter) + " AND report_id <> '') WHERE place_row <= " +
+                     std::to_string(kReportsPerCrash) + " ORDER BY place_row");
+  BindSessionFilter(filter, &rows);
+  while (rows.Step()) {
+    places->at(PlaceAt(rows)).reports.push_back({rows.TextAt(4), rows.TextAt(5), rows.IntAt(6)});
+  }
+}
+
+}  // namespace
+
+std::vector<SessionView> ReadSessions(const Database& db, std::optional<int32_t> end, const std::string& app_id,
+                                      uint32_t limit) {
+  std::string sql =
+      "SELECT session_id, app_id, app_version, role, platform, end, end_confidence, code, module, offset, report_id, "
+      "uptime_ms, ended_s, connections_opened, losses FROM sessions WHERE 1";
+  if (end) sql += " AND end = ?";
+  if (!app_id.empty()) sql += " AND app_id = ?";
+  Statement rows(db, sql + " ORDER BY ended_s DESC, id DESC LIMIT ?");
+  if (end) rows.Int(*end);
+  if (!app_id.empty()) rows.Text(app_id);
+  rows.Int(limit);
+  std::vector<SessionView> views;
+  while (rows.Step()) views.push_back(ReadSession(rows));
+  return views;
+}
+
+std::vector<SessionEndGroup> ReadSessionEnds(const Database& db, const SessionFilter& filter) {
+  Statement rows(db, "SELECT app_version, end, count(*) FROM sessions WHERE role = 0" + SessionConditions(filter) +
+                         " GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2");
+  BindSessionFilter(filter, &rows);
+  std::vector<SessionEndGroup> groups;
+  while (rows.Step()) {
+    groups.push_back({rows.TextAt(0), static_cast<int32_t>(rows.IntAt(1)), static_cast<uint64_t>(rows.IntAt(2))});
+  }
+  return groups;
+}
+
+Crashes ReadCrashes(const Database& db, const SessionFilter& filter, uint32_t limit) {
+  const ReadTransaction snapshot(db);
+  std::map<CrashPlace, CrashGroup> places = ReadPlaces(db, filter);
+  ReadReports(db, filter, &places);
+  Crashes crashes;
+  crashes.places = places.size();
+  for (auto& [place, group] : places) {
+    crashes.sessions += group.sessions;
+    crashes.groups.push_back(std::move(group));
+  }
+  std::stable_sort(crashes.groups.begin(), crashes.groups.end(),
+                   [](const CrashGroup& a, const CrashGroup& b) { return a.sessions > b.sessions; });
+  if (crashes.groups.size() > limit) crashes.groups.resize(limit);
+  return crashes;
+}
+
+}  // namespace whydrop::collector
