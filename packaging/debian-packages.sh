@@ -12,7 +12,9 @@ whydrop_packages() {
                 libprotobuf-dev libboost-dev libssl-dev libsqlite3-dev ;;
     demo) whydrop_packages build && echo python3 iproute2 ;;
     lab) whydrop_packages build && echo iproute2 iptables conntrack ;;
-    test) whydrop_packages demo && whydrop_packages lab && echo doctest-dev clang binutils openssl ccache ;;
+    # npm is Debian's only where none is there: another source's nodejs brings its own, and the two exclude each other.
+    test) whydrop_packages demo && whydrop_packages lab && echo doctest-dev clang binutils openssl ccache chromium &&
+            { command -v npm >/dev/null || echo npm; } ;;
     bench) whydrop_packages build && echo libspdlog-dev ;;
     *) echo "whydrop_install_packages: build, demo, lab, test or bench, not '$1'" >&2; return 2 ;;
   esac

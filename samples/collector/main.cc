@@ -37,7 +37,7 @@ void Run(const Options& options) {
   Metrics metrics;
   const std::unique_ptr<Store> store = OpenStore(options.store_url, UnixSeconds, &metrics, options.join_window_s);
   Ingest ingest(options, store.get(), UnixSeconds, &metrics);
-  AdminApi admin(store.get(), &metrics);
+  const AdminApi admin(store.get(), &metrics, HostGuard(options.admin_listen.host, options.admin_hosts));
   // Two servers, so that neither a flood of uploads nor a long question takes the other's threads and connections.
   HttpServer server(&metrics);
   HttpServer admin_server(&metrics);

@@ -29,6 +29,15 @@ bool ParseKey(const std::string& value, std::map<std::string, std::string>* out)
   return true;
 }
 
+bool ParseHostName(const std::string& value, std::set<std::string>* out) {
+  std::string name;
+  for (const char c : value) name += c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+  if (name.empty() || name.size() > 253) return false;
+  if (name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-_") != std::string::npos) return false;
+  out->insert(name);
+  return true;
+}
+
 bool ParseNumber(const std::string& value, uint32_t* out) {
   const char* end = value.data() + value.size();
   const auto [stop, status] = std::from_chars(value.data(), end, *out);
@@ -41,6 +50,9 @@ const char* Take(const std::string& flag, const std::string& value, Options* opt
   constexpr const char* kKey = "APP_ID=KEY, the key 1-128 printable characters";
   if (flag == "--listen") return ParseEndpoint(value, &options->listen) ? nullptr : kAddress;
   if (flag == "--admin-listen") return ParseEndpoint(value, &options->admin_listen) ? nullptr : kAddress;
+  if (flag == "--admin-host") {
+    return ParseHostName(value, &options->admin_hosts) ? nullptr : "a host name without a port";
+  }
   if (flag == "--key") return ParseKey(value, &options->keys) ? nullptr : kKey;
   if (flag == "--server-key") return ParseKey(value, &options->server_keys) ? nullptr : kKey;
   if (flag == "--rate-limit") return ParseNumber(value, &options->rate_limit) ? nullptr : "a number, 0 for none";
@@ -105,6 +117,8 @@ const char* HelpText() {
          "\n"
          "  --listen ADDRESS:PORT        where batches are posted to (127.0.0.1:8787; port 0: any)\n"
          "  --admin-listen ADDRESS:PORT  page, JSON interface, metrics (127.0.0.1:8788)\n"
+         "  --admin-host NAME            a host name that the admin address answers to beside addresses and\n"
+         "                               localhost; may be repeated (a loopback one: none, others: any)\n"
          "  --store URL                  sqlite:PATH (sqlite:whydrop.db)\n"
          "  --key APP_ID=KEY             this app's batches need this key; may be repeated\n"
          "  --server-key APP_ID=KEY      batches of this app's servers need this key; may be repeated\n"

@@ -17,6 +17,7 @@ namespace whydrop::collector {
 struct Options {
   Endpoint listen{"127.0.0.1", 8787};
   Endpoint admin_listen{"127.0.0.1", 8788};
+  std::set<std::string> admin_hosts;  // names that the admin address answers to, in lower case
   std::string store_url = "sqlite:whydrop.db";
   std::map<std::string, std::string> keys;         // by app id
   std::map<std::string, std::string> server_keys;  // by app id

@@ -67,9 +67,10 @@ def token_hash(app, token):
 def evidence(**values):
     numbers = {"error_kind": 1, "os_error": 2, "operation": 3, "established": 4, "peer_closed": 5,
                "closed_locally": 6, "close_reason": 7, "announced_reason": 8, "protocol": 9, "retransmits": 11,
-               "outq_bytes": 13, "path_mtu_bytes": 23, "sent_since_recv_bytes": 26, "linger_zero": 35,
+               "outq_bytes": 13, "rtt_us": 20, "path_mtu_bytes": 23, "since_recv_ms": 24, "since_send_ms": 25,
+               "sent_since_recv_bytes": 26, "link_up": 27, "link_down_since_recv": 28, "linger_zero": 35,
                "largest_send_bytes": 38, "unread_at_close_bytes": 39, "session_end": 50,
-               "session_end_confidence": 51, "ended_ms": 54}
+               "session_end_confidence": 51, "failure_ms": 53, "ended_ms": 54, "opened_ms": 55, "connected_ms": 56}
     return message(sorted((numbers[name], int(value)) for name, value in values.items()))
 
 

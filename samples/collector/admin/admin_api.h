@@ -4,9 +4,10 @@
 #ifndef WHYDROP_COLLECTOR_ADMIN_API_H
 #define WHYDROP_COLLECTOR_ADMIN_API_H
 
-#include <map>
 #include <string>
+#include <utility>
 
+#include "samples/collector/admin/host_guard.h"
 #include "samples/collector/http/http_server.h"
 #include "samples/collector/metrics.h"
 #include "samples/collector/store/store.h"
@@ -15,21 +16,26 @@ namespace whydrop::collector {
 
 class AdminApi {
  public:
-  AdminApi(Store* store, Metrics* metrics) : store_(store), metrics_(metrics) {}
+  AdminApi(Store* store, Metrics* metrics, HostGuard guard)
+      : store_(store), metrics_(metrics), guard_(std::move(guard)) {}
 
   HttpResponse Answer(const HttpRequest& request) const;
 
  private:
-  using Parameters = std::map<std::string, std::string>;
-
+  HttpResponse AnswerSafely(const HttpRequest& request) const;
   HttpResponse Route(const HttpRequest& request) const;
-  HttpResponse Attribute(const Parameters& parameters) const;
-  HttpResponse Connections(const Parameters& parameters) const;
-  HttpResponse Sessions(const Parameters& parameters) const;
-  HttpResponse Findings(const Parameters& parameters) const;
+  // Each takes what stands behind the '?'.
+  HttpResponse Attribute(const std::string& text) const;
+  HttpResponse Connections(const std::string& text) const;
+  HttpResponse Sessions(const std::string& text) const;
+  HttpResponse SessionEnds(const std::string& text) const;
+  HttpResponse CrashPlaces(const std::string& text) const;
+  HttpResponse Findings(const std::string& text) const;
+  HttpResponse Labels(const std::string& text) const;
 
   Store* store_;
   Metrics* metrics_;
+  HostGuard guard_;
 };
 
 }  // namespace whydrop::collector

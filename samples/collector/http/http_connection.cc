@@ -43,6 +43,7 @@ HttpRequest ToRequest(Message message, const std::string& peer) {
   const size_t mark = target.find('?');
   request.path = target.substr(0, mark);
   if (mark != std::string::npos) request.query = target.substr(mark + 1);
+  request.host = Header(message, "Host");
   request.content_type = Header(message, "Content-Type");
   request.content_encoding = Header(message, "Content-Encoding");
   request.key = Header(message, "X-Whydrop-Key");

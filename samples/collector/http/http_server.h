@@ -24,6 +24,7 @@ struct HttpRequest {
   std::string method;
   std::string path;
   std::string query;  // behind the '?', still encoded
+  std::string host;   // Host, with its port if one stands there
   std::string content_type;
   std::string content_encoding;
   std::string key;            // X-Whydrop-Key

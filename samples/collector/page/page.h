@@ -4,22 +4,22 @@
 #ifndef WHYDROP_COLLECTOR_PAGE_H
 #define WHYDROP_COLLECTOR_PAGE_H
 
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace whydrop::collector {
 
 inline constexpr const char* kPagePolicy =
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; "
-    "form-action 'none'; "
-    "frame-ancestors 'none'";
+    "form-action 'none'; frame-ancestors 'none'";
 
 struct PageFile {
-  const char* path;
   const char* content_type;
-  const char* content;
+  std::string_view content;
 };
 
-const PageFile* FindPageFile(const std::string& path);  // nullptr: no such file
+std::optional<PageFile> FindPageFile(const std::string& path);  // "/" is index.html
 
 }  // namespace whydrop::collector
 

@@ -144,6 +144,14 @@ struct Crashes {
   std::vector<CrashGroup> groups;  // largest first
 };
 
+// What an analyst may choose from: every value of a label that an app has sent, kept even where its connections are
+// gone. The dimension is "app_version", "endpoint", "network" or "tag:<key>".
+struct Label {
+  std::string app_id;
+  std::string dimension;
+  std::string value;
+};
+
 class Store {
  public:
   using Done = std::function<void(StoreVerdict)>;
@@ -165,6 +173,8 @@ class Store {
                                                 uint32_t limit) = 0;
   virtual std::vector<SessionEndGroup> QuerySessionEnds(const SessionFilter& filter) = 0;  // largest first
   virtual Crashes QueryCrashes(const SessionFilter& filter, uint32_t limit) = 0;
+  virtual std::vector<std::string> ListApps() = 0;                       // by name
+  virtual std::vector<Label> ListLabels(const std::string& app_id) = 0;  // "": of all apps
 };
 
 // "sqlite:<path>". A connection that one end reported waits `join_window_s` for the other. Throws StoreError for a URL

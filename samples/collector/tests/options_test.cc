@@ -55,3 +55,13 @@ TEST_CASE("an age that is garbage or negative is none") {
   CHECK(ParseAge("3600") == 3600);
   CHECK(ParseAge("99999999999999999999") == 400 * 86400);
 }
+
+TEST_CASE("an admin host is a name without a port, compared in lower case") {
+  Options options;
+  std::string error;
+  REQUIRE(Parse({"--admin-host", "Drops.Example.com"}, &options, &error) == ParseResult::kRun);
+  CHECK(options.admin_hosts.count("drops.example.com") == 1);
+  CHECK(Parse({"--admin-host", "drops.example.com:8788"}, &options, &error) == ParseResult::kError);
+  CHECK(error.find("--admin-host") != std::string::npos);
+  CHECK(Parse({"--admin-host", ""}, &options, &error) == ParseResult::kError);
+}

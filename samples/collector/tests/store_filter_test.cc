@@ -119,6 +119,19 @@ TEST_CASE_FIXTURE(FilterFixture, "an hour is named by its start in UTC") {
   CHECK(found.groups[2].values[0] == "2023-11-15T00:00Z");
 }
 
+TEST_CASE_FIXTURE(FilterFixture, "apps and their labels are listed to choose from") {
+  CHECK(store->ListApps() == std::vector<std::string>{"game", "other"});
+  std::vector<std::string> labels;
+  for (const Label& label : store->ListLabels("")) {
+    labels.push_back(label.app_id + " " + label.dimension + " " + label.value);
+  }
+  CHECK(labels == std::vector<std::string>{"game app_version 1.0", "game app_version 1.1", "game endpoint gate-1",
+                                           "game endpoint gate-2", "game tag:gpu x", "game tag:mode duel",
+                                           "other app_version 1.1", "other endpoint gate-2"});
+  CHECK(store->ListLabels("other").size() == 2);
+  CHECK(store->ListLabels("nobody").empty());
+}
+
 TEST_CASE_FIXTURE(StoreFixture, "the ends of clients' sessions are counted by version, those of servers are not") {
   CHECK(Post(Crash(Make('a'), "game.so", 1, "1.0", "")) == StoreVerdict::kAccepted);
   CHECK(Post(Crash(Make('b'), "game.so", 1, "1.0", "")) == StoreVerdict::kAccepted);

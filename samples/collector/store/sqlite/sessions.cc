@@ -119,4 +119,22 @@ Crashes ReadCrashes(const Database& db, const SessionFilter& filter, uint32_t li
   return crashes;
 }
 
+std::vector<std::string> ReadApps(const Database& db) {
+  Statement rows(db, "SELECT value FROM labels WHERE app_id = '' AND dimension = 'app' ORDER BY 1");
+  std::vector<std::string> apps;
+  while (rows.Step()) apps.push_back(rows.TextAt(0));
+  return apps;
+}
+
+// The rows of "app" and "tag" count apps and tag keys against their limits; they are no values of a connection.
+std::vector<Label> ReadLabels(const Database& db, const std::string& app_id) {
+  std::string sql = "SELECT app_id, dimension, value FROM labels WHERE dimension NOT IN ('app', 'tag') AND value <> ''";
+  if (!app_id.empty()) sql += " AND app_id = ?";
+  Statement rows(db, sql + " ORDER BY 1, 2, 3");
+  if (!app_id.empty()) rows.Text(app_id);
+  std::vector<Label> labels;
+  while (rows.Step()) labels.push_back({rows.TextAt(0), rows.TextAt(1), rows.TextAt(2)});
+  return labels;
+}
+
 }  // namespace whydrop::collector

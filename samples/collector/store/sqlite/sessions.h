@@ -1,4 +1,5 @@
-// What is asked about sessions, read from the tables: the newest ones, how they ended, where they crashed.
+// What is asked about sessions, read from the tables: the newest ones, how they ended, where they crashed, and what
+// their apps call things.
 //
 // Thread rule: as Database.
 #ifndef WHYDROP_COLLECTOR_SQLITE_SESSIONS_H
@@ -17,6 +18,8 @@ std::vector<SessionView> ReadSessions(const Database& db, std::optional<int32_t>
                                       uint32_t limit);
 std::vector<SessionEndGroup> ReadSessionEnds(const Database& db, const SessionFilter& filter);
 Crashes ReadCrashes(const Database& db, const SessionFilter& filter, uint32_t limit);
+std::vector<std::string> ReadApps(const Database& db);
+std::vector<Label> ReadLabels(const Database& db, const std::string& app_id);
 
 }  // namespace whydrop::collector
 

@@ -171,6 +171,16 @@ Crashes SqliteStore::QueryCrashes(const SessionFilter& filter, uint32_t limit) {
   return ReadCrashes(*read_db_, filter, limit);
 }
 
+std::vector<std::string> SqliteStore::ListApps() {
+  const std::lock_guard<std::mutex> lock(read_mutex_);
+  return ReadApps(*read_db_);
+}
+
+std::vector<Label> SqliteStore::ListLabels(const std::string& app_id) {
+  const std::lock_guard<std::mutex> lock(read_mutex_);
+  return ReadLabels(*read_db_, app_id);
+}
+
 std::unique_ptr<Store> OpenStore(const std::string& url, ClockFn now, Metrics* metrics, uint32_t join_window_s) {
   const std::string scheme = "sqlite:";
   if (url.compare(0, scheme.size(), scheme) != 0 || url.size() == scheme.size()) {

@@ -1,0 +1,28 @@
+// Answers as JSON, one function for each kind of thing that is told.
+//
+// Thread rule: pure.
+#ifndef WHYDROP_COLLECTOR_ANSWERS_H
+#define WHYDROP_COLLECTOR_ANSWERS_H
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "samples/collector/store/store.h"
+
+namespace whydrop::collector {
+
+std::optional<int32_t> PlatformFromName(const std::string& name);
+
+std::string AttributionJson(const AttributionQuery& query, const Attribution& found);
+std::string ConnectionsJson(const std::vector<ConnectionView>& views, const std::string& token_hash);
+std::string SessionsJson(const std::vector<SessionView>& views);
+std::string FindingsJson(const std::vector<Finding>& findings);
+std::string SessionEndsJson(const SessionFilter& filter, const std::vector<SessionEndGroup>& groups);
+std::string CrashesJson(const SessionFilter& filter, const Crashes& crashes);
+std::string LabelsJson(const std::vector<std::string>& apps, const std::vector<Label>& labels);
+
+}  // namespace whydrop::collector
+
+#endif

@@ -1,0 +1,135 @@
+// Asks what the filters say and hands each answer to the part of the page that shows it.
+import {ask, forget, remembered} from './api.js';
+import {paletteOf, showCauses, showErrors} from './causes.js';
+import {showLinked} from './connection.js';
+import {byId, element, fail, wait} from './dom.js';
+import {saveJson} from './download.js';
+import {clearFilters, connectionFilter, fillForm, outcomeFilter, readAddress, readForm, sessionFilter, state, timeRange,
+        writeAddress} from './filters.js';
+import {showFindings} from './findings.js';
+import {count, percent, share} from './format.js';
+import {showHeadline} from './headline.js';
+import {showCrashes, showEnds} from './sessions.js';
+import {showTrend, stepOf} from './trend.js';
+import {showCompare, showVersions} from './versions.js';
+
+let asking = new AbortController();
+let labels = null;
+let lists = {};  // the answers on show, for what only draws them another way
+
+function showCoverage(answer) {
+  const covered = share(answer.reported, answer.connections);
+  byId('covered').style.width = 100 * covered + '%';
+  byId('coverage').replaceChildren(
+      element('b', '', count(answer.connections)), state.outcome === 'any' ? ' connections' : ' ' + state.outcome,
+      ', coverage ', element('b', '', percent(covered)), ': ' + count(answer.reported) + ' reported by the player',
+      answer.pending ? ', ' + count(answer.pending) + ' pending' : '');
+  byId('apart').textContent = answer.unjoined_server_records ?
+      count(answer.unjoined_server_records) + ' server records without a token are not counted.' : '';
+}
+
+function drawTrend() {
+  const {trend, range, nowS, step, colour} = lists;
+  if (trend) showTrend(trend, {by: state.by, measure: state.measure, step, range, nowS, colour});
+}
+
+function drawCompare() {
+  if (lists.versions) showCompare(lists.versions.groups, state, lists.colour);
+}
+
+// Runs a question; the sections wait for it, show its answer, or say why there is none. A newer question silences it.
+async function part(sections, question, draw) {
+  const mine = asking;
+  sections.forEach(wait);
+  try {
+    const answer = await question;
+    if (mine === asking) draw(answer);
+  } catch (error) {
+    if (mine !== asking || error.name === 'AbortError') return;
+    sections.forEach((section) => fail(section, 'This cannot be shown: ' + error.message));
+    if (sections.includes('causes')) {
+      byId('coverage').textContent = 'coverage unknown';
+      byId('covered').style.width = 0;
+    }
+  }
+}
+
+// Both the palette of the causes and the versions need the other's answer, so they are drawn together.
+function drawOverview([attribution, trend, versions, ends]) {
+  const colour = paletteOf(versions.groups.filter((group) => state.outcome === 'any' || group.outcome === state.outcome)
+                               .concat(versions.groups.filter((group) => group.outcome === 'dropped')));
+  lists = {...lists, trend, versions, colour};
+  showCoverage(attribution);
+  showHeadline(versions);
+  drawTrend();
+  showCauses(attribution, colour);
+  showErrors(attribution, colour);
+  showVersions(versions.groups, ends.groups, colour);
+  drawCompare();
+  performance.mark('whydrop-drawn');  // for whoever measures the page
+}
+
+function show() {
+  asking.abort();
+  asking = new AbortController();
+  const {signal} = asking;
+  forget();
+  const nowS = Math.floor(Date.now() / 1000);
+  const range = timeRange(nowS);
+  const step = stepOf(range, nowS);
+  lists = {range, nowS, step};
+  const filter = connectionFilter(range);
+  const attribution = (groupBy, more) => ask('/v1/attribution', {group_by: groupBy, ...filter, ...more}, signal);
+  const ends = ask('/v1/session_ends', sessionFilter(range), signal);
+  return Promise.all([
+    part(['headline', 'trend', 'causes', 'errors', 'versions', 'compare'], Promise.all([
+      attribution('cause,side,server_error', outcomeFilter()), attribution(step + ',cause,side', outcomeFilter()),
+      attribution('app_version,cause,side,outcome'), ends]), drawOverview),
+    part(['ends'], ends, showEnds),
+    part(['crashes'], ask('/v1/crashes', sessionFilter(range), signal), showCrashes),
+    part(['findings'], ask('/v1/findings', filter, signal), showFindings),
+  ]);
+}
+
+async function showLabels() {
+  try {
+    labels = await ask('/v1/labels', state.app_id ? {app_id: state.app_id} : {});
+  } catch {
+    // The parts of the page say that the collector does not answer; the form keeps what is chosen.
+  }
+  fillForm(labels);
+}
+
+async function change() {
+  readForm();
+  writeAddress();
+  fillForm(labels);
+  // A custom time asks once it is complete enough, not while it is being chosen.
+  if (state.since === 'custom' && !state.from && !state.to) return;
+  await Promise.all([show(), showLabels()]);
+}
+
+function start() {
+  readAddress();
+  fillForm(labels);
+  show();
+  showLabels();
+  showLinked();
+}
+
+byId('filters').addEventListener('change', change);
+byId('filters').addEventListener('submit', (event) => event.preventDefault());
+byId('clear').addEventListener('click', () => {
+  clearFilters();
+  fillForm(labels);
+  change();
+});
+byId('by').addEventListener('change', () => { readForm(); writeAddress(); drawTrend(); });
+byId('measure').addEventListener('change', () => { readForm(); writeAddress(); drawTrend(); });
+for (const name of ['a', 'b']) {
+  byId(name).addEventListener('change', () => { state[name] = byId(name).value; writeAddress(); drawCompare(); });
+}
+byId('json').addEventListener('click', () => saveJson('whydrop.json', {
+  address: location.href, made: new Date().toISOString(), answers: remembered()}));
+addEventListener('popstate', start);
+start();

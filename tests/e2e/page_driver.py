@@ -1,0 +1,101 @@
+"""What the tests of the analyst's page share: a real collector, a real headless Chromium before it, and npm's packages."""
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import collector_driver
+from browser import Browser
+
+SOURCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "samples", "collector", "page")
+SCREENSHOTS = None  # where the pictures of the documents go, None: nowhere
+TOOLS = None
+READY = "!document.querySelector('[aria-busy]') && !document.querySelector('main').innerText.includes('Loading')"
+
+
+class PageTest(unittest.TestCase):
+    """One collector and one tab for all tests of a class; each begins with a fresh page."""
+    data = staticmethod(lambda collector: None)
+
+    @classmethod
+    def setUpClass(cls):
+        cls.directory = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.directory.cleanup)
+        cls.collector = collector_driver.Collector(cls.directory.name)
+        cls.addClassCleanup(lambda: cls.collector.stop())
+        cls.data(cls.collector)
+        cls.origin = "http://127.0.0.1:%d" % cls.collector.admin_port
+        cls.browser = Browser(cls.origin)
+        cls.addClassCleanup(cls.browser.close)
+
+    def tearDown(self):
+        self.browser.dark(False)
+        self.browser.resize(1200, 900)
+        problems, self.browser.problems[:] = list(self.browser.problems), []
+        self.assertEqual(problems, [])
+
+    def open(self, query=""):
+        self.browser.open("about:blank")
+        self.browser.open(self.origin + "/" + query)
+        self.browser.wait(READY)
+
+    def run_js(self, expression):
+        return self.browser.run(expression)
+
+    def text(self, selector):
+        return self.run_js("document.querySelector(%s).innerText.replace(/\\s+/g, ' ').trim()" % json.dumps(selector))
+
+    def rows(self, selector):
+        """The body of a table as a list of rows of texts."""
+        return self.run_js("[...document.querySelectorAll(%s + ' tbody tr')].map((row) => [...row.cells].map("
+                           "(cell) => cell.innerText.replace(/\\s+/g, ' ').trim()))" % json.dumps(selector))
+
+    def choose(self, name, value):
+        self.run_js("(() => { const s = document.getElementById(%s); s.value = %s;"
+                    " s.dispatchEvent(new Event('change', {bubbles: true})); })()" % (json.dumps(name), json.dumps(value)))
+        self.browser.wait(READY)
+
+    def look_up(self, app, token):
+        self.run_js("document.getElementById('lookup_app').value = %s; document.getElementById('lookup_token').value = %s;"
+                    "document.querySelector('#lookup button').click()" % (json.dumps(app), json.dumps(token)))
+        self.browser.wait("document.querySelector('#connection .body').childElementCount && " + READY)
+
+    def downloaded(self, name):
+        path = os.path.join(self.browser.downloads, name)
+        for _ in range(2000):
+            if os.path.exists(path):
+                break
+            self.run_js("new Promise((resolve) => requestAnimationFrame(resolve))")
+        with open(path, encoding="utf-8", newline="") as file:
+            return file.read()
+
+
+def install_tools():
+    """The packages of the lock, whose hashes npm checks."""
+    lock = os.path.join(SOURCES, "package-lock.json")
+    kept = os.path.join(TOOLS, "package-lock.json")
+    done = os.path.join(TOOLS, "node_modules", ".package-lock.json")
+    if os.path.exists(done) and os.path.exists(kept) and open(lock, "rb").read() == open(kept, "rb").read():
+        return
+    os.makedirs(TOOLS, exist_ok=True)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(os.path.join(SOURCES, name), TOOLS)
+    subprocess.run(["npm", "ci", "--prefix", TOOLS, "--ignore-scripts", "--no-audit", "--no-fund", "--silent"], check=True,
+                   timeout=120)
+
+
+def main():
+    global TOOLS, SCREENSHOTS
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--collector", required=True)
+    parser.add_argument("--tools", required=True, help="where npm's packages for the test are put")
+    parser.add_argument("--screenshots", help="write the pictures of the documents to this directory")
+    arguments, rest = parser.parse_known_args()
+    collector_driver.COLLECTOR = arguments.collector
+    TOOLS, SCREENSHOTS = os.path.abspath(arguments.tools), arguments.screenshots
+    install_tools()
+    unittest.main(module="__main__", argv=sys.argv[:1] + rest)
