@@ -123,9 +123,9 @@ class Browser:
                     raise BrowserError(method + ": " + answer["error"]["message"])
                 return answer["result"]
 
-    def run(self, expression):
+    def run(self, expression, seconds=30):
         """The value of a JavaScript expression; a promise is awaited."""
-        result = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
+        result = self.call("Runtime.evaluate", seconds, expression=expression, awaitPromise=True, returnByValue=True)
         if "exceptionDetails" in result:
             raise BrowserError(expression[:200] + ": " + json.dumps(result["exceptionDetails"])[:800])
         return result["result"].get("value")
@@ -136,7 +136,7 @@ class Browser:
             return self._wait_answering(expression, seconds)
         done = self.run("new Promise((resolve) => { const end = performance.now() + %d; const look = () => { let ok = false;"
                         " try { ok = Boolean(%s); } catch {} if (ok || performance.now() > end) resolve(ok);"
-                        " else requestAnimationFrame(look); }; look(); })" % (seconds * 1000, expression))
+                        " else requestAnimationFrame(look); }; look(); })" % (seconds * 1000, expression), seconds + 10)
         if not done:
             raise BrowserError("never true: " + expression)
 
@@ -148,8 +148,10 @@ class Browser:
                 raise BrowserError("never true: " + expression)
 
     def open(self, url):
+        """Loads the page anew, also where only what stands behind the '#' or nothing of the address changed."""
+        self.run("window.leaving = true")
         self.call("Page.navigate", url=url)
-        self.wait("document.readyState === 'complete' && location.href.startsWith(%s)" % json.dumps(url.split("?")[0]))
+        self.wait("!window.leaving && document.readyState === 'complete'")
 
     def resize(self, width, height, mobile=False):
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile)

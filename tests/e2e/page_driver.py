@@ -39,7 +39,6 @@ class PageTest(unittest.TestCase):
         self.assertEqual(problems, [])
 
     def open(self, query=""):
-        self.browser.open("about:blank")
         self.browser.open(self.origin + "/" + query)
         self.browser.wait(READY)
 

@@ -20,7 +20,6 @@ class Empty(PageTest):
             self.assertTrue(self.text("#" + section + " .message"), section)
 
     def test_while_an_answer_is_awaited_the_page_says_loading(self):
-        self.browser.open("about:blank")
         self.browser.hold("*/v1/*")
         self.browser.open(self.origin + "/")
         self.browser.wait("document.querySelector('#causes[aria-busy=true]')")
@@ -30,7 +29,6 @@ class Empty(PageTest):
         self.browser.wait(READY)
 
     def test_an_answer_that_is_an_error_is_shown_where_it_belongs_and_told_aloud(self):
-        self.browser.open("about:blank")
         self.browser.hold("*/v1/attribution*", fail_with=(503, '{"error":"the store cannot be read"}'))
         self.browser.open(self.origin + "/")
         self.browser.wait("document.querySelector('#causes [role=alert]')")

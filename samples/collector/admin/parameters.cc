@@ -103,7 +103,7 @@ std::optional<Outcome> GetOutcome(const Parameters& parameters) {
 
 std::vector<std::string> GetGroupBy(const Parameters& parameters) {
   static const std::set<std::string> kDimensions = {"cause",   "side",     "outcome", "app_version", "endpoint",
-                                                    "network", "platform", "day", "hour", "server_error"};
+                                                    "network", "platform", "day",     "hour",        "server_error"};
   constexpr size_t kMaxDimensions = 8;
   std::string text = Get(parameters, "group_by");
   if (text.empty()) text = "cause";
