@@ -2,12 +2,9 @@
 
 #include <winsock2.h>
 
-#include "whydrop/whydrop.h"
-
 namespace whydrop {
-namespace {
 
-ErrorKind ClassifyWinsock(int32_t error) {
+ErrorKind ClassifyNativeError(int32_t error) {
   switch (error) {
     case WSAECONNRESET:
       return ErrorKind::kReset;
@@ -39,15 +36,6 @@ ErrorKind ClassifyWinsock(int32_t error) {
     default:
       return ErrorKind::kUnknown;
   }
-}
-
-}  // namespace
-
-ErrorKind ClassifySocketError(int32_t operation, int32_t os_error) {
-  if (operation == WHYDROP_OP_RESOLVE) return os_error == 0 ? ErrorKind::kUnknown : ErrorKind::kNameNotFound;
-  const ErrorKind kind = ClassifyWinsock(os_error);
-  if (operation == WHYDROP_OP_TLS && kind == ErrorKind::kUnknown) return ErrorKind::kTls;
-  return kind;
 }
 
 }  // namespace whydrop
