@@ -1,7 +1,7 @@
 # The Debian packages that building, showing and testing whydrop needs, in this one place. To be sourced by bash:
 #
 #   . packaging/debian-packages.sh
-#   whydrop_install_packages build|demo|lab|test|bench...
+#   whydrop_install_packages build|demo|lab|test|windows|bench...
 #
 # Installs only what is missing, asks apt for new lists only when the known ones do not serve, and says nothing when
 # there is nothing to do.
@@ -15,8 +15,9 @@ whydrop_packages() {
     # npm is Debian's only where none is there: another source's nodejs brings its own, and the two exclude each other.
     test) whydrop_packages demo && whydrop_packages lab && echo doctest-dev clang binutils openssl ccache chromium &&
             { command -v npm >/dev/null || echo npm; } ;;
+    windows) whydrop_packages build && echo g++-mingw-w64-x86-64-posix libz-mingw-w64-dev wine wine64 libgnutls30 dpkg-dev doctest-dev ;;
     bench) whydrop_packages build && echo libspdlog-dev ;;
-    *) echo "whydrop_install_packages: build, demo, lab, test or bench, not '$1'" >&2; return 2 ;;
+    *) echo "whydrop_install_packages: build, demo, lab, test, windows or bench, not '$1'" >&2; return 2 ;;
   esac
 }
 

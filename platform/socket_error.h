@@ -36,6 +36,9 @@ inline constexpr int32_t kMaxErrorKind = 17;
 // `operation` is WHYDROP_OP_*: for RESOLVE the number is getaddrinfo's, for TLS an unknown number is kTls.
 ErrorKind ClassifySocketError(int32_t operation, int32_t os_error);
 
+// The system's table alone, for a socket's own errors; kUnknown for a number that is not in it.
+ErrorKind ClassifyNativeError(int32_t os_error);
+
 }  // namespace whydrop
 
 #endif

@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
 # Builds and tests everything, in an order that fails early, and ends with a table and a line for machines.
 #
-# Usage: tests/run.sh [--quick | --full] [--jobs N] [--no-install]
+# Usage: tests/run.sh [--quick | --full | --windows] [--jobs N] [--no-install]
 #   (default)     dev build with warnings as errors and all its tests, release build with the installed package and the
-#                 demo, then the parts that need it under AddressSanitizer and ThreadSanitizer
+#                 demo, the parts that need it under AddressSanitizer and ThreadSanitizer, and the cross build for
+#                 Windows with its tests under Wine
 #   --quick       the dev build and its tests only
+#   --windows     the cross build for Windows and its tests only
 #   --full        the long runs of a release as well: 100,000 kills, two hours of fuzzing, three demos,
 #                 the close lab 10 times and at 60 and 200 ms round trip
 #   --jobs N      parallel compilations and tests (2)
 #   --no-install  do not install missing Debian packages
 #
 # The last line is "N passed, N failed, N skipped", summed over all phases. Exit code 0: something ran and nothing failed.
-# Everything is written to build/, apart from Debian packages.
+# Everything is written to build/, apart from Debian packages, and what the cross build needs: the user's cache folder.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -22,6 +24,7 @@ while [ $# -gt 0 ]; do
   case "$1" in
     --quick) mode=quick ;;
     --full) mode=full ;;
+    --windows) mode=windows ;;
     --jobs) jobs="${2:?--jobs needs a number}"; shift ;;
     --no-install) install=no ;;
     -h | --help) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0"; exit 0 ;;
@@ -116,6 +119,19 @@ targets() {
   ninja -C "build/$1" -t targets all | sed -n 's/: phony$//p' | grep -xE "$2" | sort -u
 }
 
+# The dependencies' build and the Wine prefix are kept between runs: they take minutes and change with the toolchain only.
+windows_phases() {
+  local cache="${XDG_CACHE_HOME:-$HOME/.cache}/whydrop"
+  export WHYDROP_WINDOWS_PREFIX="$cache/windows" WINEPREFIX="$cache/wine"
+  if [ "$install" = yes ]; then step "windows: packages" whydrop_install_packages windows || return; fi
+  step "windows: dependencies" env WHYDROP_JOBS="$jobs" packaging/windows/build_dependencies.sh "$WHYDROP_WINDOWS_PREFIX" &&
+    step "windows: configure" configure windows &&
+    step "windows: build" build windows &&
+    step "windows: wine" packaging/windows/wine_prefix.sh start || return
+  tests "windows: tests" windows
+  packaging/windows/wine_prefix.sh stop
+}
+
 if [ "$install" = yes ] && [ -f packaging/debian-packages.sh ]; then
   # shellcheck source=/dev/null
   . packaging/debian-packages.sh
@@ -125,6 +141,11 @@ if [ "$install" = yes ] && [ -f packaging/debian-packages.sh ]; then
   fi
 fi
 [ "$mode" = full ] && export WHYDROP_TEST_FULL=1
+
+if [ "$mode" = windows ]; then
+  windows_phases
+  finish
+fi
 
 step "dev: configure" configure dev || finish
 tests "dev: architecture" dev -L architecture
@@ -155,6 +176,8 @@ demos=1
 for run in $(seq "$demos"); do
   [ -x samples/demo.sh ] && single "demo $run" samples/demo.sh
 done
+
+windows_phases
 
 if [ "$mode" = full ]; then
   single "close lab, 10 times" build/release/samples/close_lab/close_lab run --repeat 10

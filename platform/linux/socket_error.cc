@@ -2,12 +2,9 @@
 
 #include <cerrno>
 
-#include "whydrop/whydrop.h"
-
 namespace whydrop {
-namespace {
 
-ErrorKind ClassifyErrno(int32_t error) {
+ErrorKind ClassifyNativeError(int32_t error) {
   switch (error) {
     case ECONNRESET:
       return ErrorKind::kReset;
@@ -40,16 +37,6 @@ ErrorKind ClassifyErrno(int32_t error) {
     default:
       return ErrorKind::kUnknown;
   }
-}
-
-}  // namespace
-
-ErrorKind ClassifySocketError(int32_t operation, int32_t os_error) {
-  // getaddrinfo has numbers of its own, some of which look like errno.
-  if (operation == WHYDROP_OP_RESOLVE) return os_error == 0 ? ErrorKind::kUnknown : ErrorKind::kNameNotFound;
-  const ErrorKind kind = ClassifyErrno(os_error);
-  if (operation == WHYDROP_OP_TLS && kind == ErrorKind::kUnknown) return ErrorKind::kTls;
-  return kind;
 }
 
 }  // namespace whydrop

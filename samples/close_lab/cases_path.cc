@@ -21,7 +21,7 @@ constexpr Case kCases[] = {
     {"G_drop_recverr_ut4_idle", "", "the same, and both are idle", "-", kFirewall,
      "quiet; both opt ut 3000; c opt errors 1; drop; wait 3500"},
     {"G_drop_apphb3_active", "", "the router drops everything; the client's own time-out comes first", "path_timeout",
-     kFirewall, "connect; beats; c patience 3000; wait 700; drop; await c 6000"},
+     kFirewall, "connect; beats; c patience 3000; wait 700; drop; await c 12000"},
     {"G_drop_c2s_only", "", "the router drops what the client sends", "path_timeout", kFirewall,
      "connect; both opt ut 3000; beats; wait 700; r-fw -A FORWARD -s {c} -j DROP; await c 12000; await s 12000"},
     {"G_drop_s2c_only", "", "the router drops what the server sends", "path_timeout", kFirewall,

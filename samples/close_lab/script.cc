@@ -265,7 +265,8 @@ bool Run::Do(const std::string& command) {
   const bool host_done = DoHost(verb, rest, &known);
   if (known) return host_done;
   if (verb == "connect") return Connect();
-  if (verb == "wait") return Wait(std::atoi(rest.c_str())), true;
+  // Scripts are written for a path without delay: what one step sent has to arrive, and to be answered, before the next.
+  if (verb == "wait") return Wait(std::atoi(rest.c_str()) + 2 * settings_.rtt_ms), true;
   if (verb == "await") return Await(rest[0] == 'c' ? &client_ : &server_, std::atoi(Rest(rest).c_str()));
   for (const Shorthand& shorthand : kShorthands) {
     if (verb == shorthand.name) return DoAll(Replaced(shorthand.script, "$1", rest));

@@ -4,7 +4,7 @@
 // A script's commands, separated by ';'; c, s and r stand for client, server and router:
 //   c COMMAND, s COMMAND, both COMMAND   to the peers; their commands are listed in peer.cc
 //   connect                              the server listens, the client connects, the server accepts
-//   wait MS                              time passes
+//   wait MS                              time passes, and two round trips of --rtt with it
 //   await c|s MS                         until that end saw its connection's end, or for so long
 //   c-signal NAME, s-signal NAME         KILL TERM STOP CONT
 //   c-gone, s-gone                       that process has ended

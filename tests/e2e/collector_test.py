@@ -358,7 +358,7 @@ class Operation(CollectorTest):
 
     def test_the_page_loads_and_asks_nobody_else(self):
         collector = self.start()
-        for path in ("/", "/page.css", "/page.js"):
+        for path in ("/", "/page.css", "/js/main.js", "/js/api.js"):
             answer, data = collector.get(path)
             self.assertEqual(answer.status, 200)
             self.assertIn("default-src 'none'", answer.getheader("Content-Security-Policy"))
