@@ -91,13 +91,16 @@ function show() {
   ]);
 }
 
+let listing = 0;
 async function showLabels() {
-  try {
-    labels = await ask('/v1/labels', state.app_id ? {app_id: state.app_id} : {});
-  } catch {
-    // The parts of the page say that the collector does not answer; the form keeps what is chosen.
-  }
+  const mine = ++listing;
+  byId('filters').setAttribute('aria-busy', 'true');
+  // Without them the parts of the page say that the collector does not answer; the form keeps what is chosen.
+  const found = await ask('/v1/labels', state.app_id ? {app_id: state.app_id} : {}).catch(() => labels);
+  if (mine !== listing) return;
+  labels = found;
   fillForm(labels);
+  byId('filters').removeAttribute('aria-busy');
 }
 
 async function change() {
