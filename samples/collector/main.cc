@@ -35,7 +35,9 @@ void Run(const Options& options) {
   // A peer that is gone is an error of one write, never the end of the process.
   std::signal(SIGPIPE, SIG_IGN);
   Metrics metrics;
-  const std::unique_ptr<Store> store = OpenStore(options.store_url, UnixSeconds, &metrics, options.join_window_s);
+  StoreSettings settings;
+  settings.join_window_s = options.join_window_s;
+  const std::unique_ptr<Store> store = OpenStore(options.store_url, UnixSeconds, &metrics, settings);
   Ingest ingest(options, store.get(), UnixSeconds, &metrics);
   const AdminApi admin(store.get(), &metrics, HostGuard(options.admin_listen.host, options.admin_hosts));
   // Two servers, so that neither a flood of uploads nor a long question takes the other's threads and connections.

@@ -78,6 +78,7 @@ struct EndView {
 };
 
 struct ConnectionView {
+  std::string token_hash;  // raw bytes, "" if it has none
   Joined joined;
   std::optional<EndView> client;
   std::optional<EndView> server;
@@ -85,7 +86,31 @@ struct ConnectionView {
   bool pending = false;          // the other end may still report
 };
 
-inline constexpr uint32_t kJoinWindowS = 900;
+// One counted connection without its evidence, as lists and exports show it.
+struct ConnectionRow {
+  std::string app_id;
+  int64_t at_s = 0;          // unix seconds of its end
+  std::string token_hash;    // raw bytes, "" if it has none
+  std::string session_id;    // raw bytes; the client's, or the server's where only that has reported
+  bool reported = false;     // by the client
+  bool unjoined = false;     // a server's record without a token: counted apart
+  bool pending = false;      // the other end may still report
+  uint64_t connections = 1;  // more where the sender only counted them
+  Cause cause = 0;
+  Confidence confidence = Confidence::kLow;
+  Outcome outcome = Outcome::kDropped;
+  std::string app_version;  // of the client, as platform
+  std::string endpoint;
+  std::string network;
+  int32_t platform = 0;
+  std::string server_error;
+  uint32_t findings = 0;  // enum FindingBit
+};
+
+struct ConnectionQuery : ConnectionFilter {
+  std::optional<Cause> cause;
+  std::optional<Outcome> outcome;
+};
 
 struct Finding {
   const FindingText* text = nullptr;
@@ -152,6 +177,26 @@ struct Label {
   std::string value;
 };
 
+// What an operator and a load balancer must know before they rely on a store.
+struct StoreHealth {
+  bool ready = true;             // takes batches and answers
+  std::string why_not;           // a sentence, if it is not
+  int64_t complete_until_s = 0;  // unix seconds: answers know everything that was acknowledged until then
+  int64_t newest_report_s = 0;   // when the newest report that answers know was received; 0: there is none
+};
+
+enum class StoreAccess {
+  kServe,  // takes batches, and does what time makes necessary
+  kRead,   // answers only, beside a collector that serves the same store; never creates or migrates
+};
+
+inline constexpr uint32_t kJoinWindowS = 900;
+
+struct StoreSettings {
+  uint32_t join_window_s = kJoinWindowS;  // a connection that one end reported waits so long for the other
+  StoreAccess access = StoreAccess::kServe;
+};
+
 class Store {
  public:
   using Done = std::function<void(StoreVerdict)>;
@@ -165,9 +210,27 @@ class Store {
   // Stores what was submitted, then refuses everything else.
   virtual void Stop() = 0;
 
+  // Never throws, and never waits for the engine.
+  virtual StoreHealth Health() = 0;
+
+  // Returns when answers know all that was acknowledged before. Throws StoreError if that takes too long.
+  virtual void Settle() = 0;
+
+  // Copies the whole store to a file that does not exist yet while everything goes on. Throws StoreError, also where
+  // that is the engine's own task.
+  virtual void Backup(const std::string& path) = 0;
+
   // These throw StoreError.
   virtual Attribution QueryAttribution(const AttributionQuery& query) = 0;
   virtual std::vector<ConnectionView> FindConnections(const std::string& app_id, const std::string& token_hash) = 0;
+  // Of one session of either role, newest first.
+  virtual std::vector<ConnectionView> FindConnectionsOfSession(const std::string& app_id, const std::string& session_id,
+                                                               uint32_t limit) = 0;
+  // Newest first.
+  virtual std::vector<ConnectionRow> RecentConnections(const ConnectionQuery& query, uint32_t limit) = 0;
+  // Every one, in no order, as of one moment; `visit` returns false to stop. What it throws goes on to the caller.
+  virtual void VisitConnections(const ConnectionQuery& query,
+                                const std::function<bool(const ConnectionRow&)>& visit) = 0;
   virtual std::vector<Finding> QueryFindings(const ConnectionFilter& filter) = 0;
   virtual std::vector<SessionView> FindSessions(std::optional<int32_t> end, const std::string& app_id,
                                                 uint32_t limit) = 0;
@@ -177,10 +240,10 @@ class Store {
   virtual std::vector<Label> ListLabels(const std::string& app_id) = 0;  // "": of all apps
 };
 
-// "sqlite:<path>". A connection that one end reported waits `join_window_s` for the other. Throws StoreError for a URL
-// that no engine takes and a store that cannot be opened.
+// Chooses the engine by the URL's scheme: "sqlite:<path>". Throws StoreError for a URL that no engine takes and a store
+// that cannot be opened.
 std::unique_ptr<Store> OpenStore(const std::string& url, ClockFn now, Metrics* metrics,
-                                 uint32_t join_window_s = kJoinWindowS);
+                                 const StoreSettings& settings = {});
 
 }  // namespace whydrop::collector
 

@@ -1,4 +1,5 @@
-// A store in a directory of its own, under a clock that the test sets, and batches as a sender would fill them.
+// An empty store of the engine under test, under a clock that the test sets, and batches as a sender would fill them.
+// The engine is SQLite, in a directory of its own, or the one that WHYDROP_TEST_STORE names.
 #ifndef WHYDROP_COLLECTOR_TESTS_STORE_FIXTURE_H
 #define WHYDROP_COLLECTOR_TESTS_STORE_FIXTURE_H
 
@@ -10,7 +11,6 @@
 #include <future>
 #include <string>
 
-#include "samples/collector/store/sqlite/db.h"
 #include "samples/collector/store/store.h"
 
 namespace whydrop::collector {
@@ -46,25 +46,50 @@ inline ConnectionRecord OpenRecord(uint32_t number, const std::string& token_has
   return record;
 }
 
-class StoreFixture {
+// Open when the client's process crashed.
+inline ConnectionRecord CrashedRecord(uint32_t number, const std::string& token_hash) {
+  ConnectionRecord record = OpenRecord(number, token_hash);
+  record.evidence_bytes += std::string("\x90\x03\xc8\x01\x98\x03\x03", 7);  // session_end (50), its confidence (51)
+  return record;
+}
+
+// "sqlite:" with a new file, or the URL of WHYDROP_TEST_STORE where every "%" becomes a name that no other test has:
+// of a database, of a directory.
+class TestStoreUrl {
  public:
-  StoreFixture() {
+  TestStoreUrl() {
     char name[] = "/tmp/collector-test-XXXXXX";
     REQUIRE(mkdtemp(name) != nullptr);
     directory_ = name;
-    Open();
+    const char* wanted = std::getenv("WHYDROP_TEST_STORE");
+    url_ = wanted != nullptr ? wanted : "sqlite:" + directory_ + "/store.db";
+    const std::string unique = "test_" + directory_.substr(directory_.size() - 6);
+    for (size_t at = url_.find('%'); at != std::string::npos; at = url_.find('%', at)) url_.replace(at, 1, unique);
   }
-  ~StoreFixture() {
-    store.reset();
-    std::filesystem::remove_all(directory_);
-  }
+  ~TestStoreUrl() { std::filesystem::remove_all(directory_); }
+  TestStoreUrl(const TestStoreUrl&) = delete;
+  TestStoreUrl& operator=(const TestStoreUrl&) = delete;
+
+  const std::string& url() const { return url_; }
+  const std::string& directory() const { return directory_; }  // for the test's own files
+
+ private:
+  std::string directory_;
+  std::string url_;
+};
+
+class StoreFixture {
+ public:
+  StoreFixture() { Open(); }
 
   void Open() {
     store.reset();
-    store = OpenStore(
-        "sqlite:" + Path(), [this] { return now.load(); }, &metrics);
+    store = OpenAnother();
   }
-  std::string Path() const { return directory_ + "/store.db"; }
+  std::unique_ptr<Store> OpenAnother(const StoreSettings& settings = {}) {
+    return OpenStore(
+        where.url(), [this] { return now.load(); }, &metrics, settings);
+  }
 
   Batch Make(char session, uint32_t rotation = 0, uint32_t part = 0) const {
     Batch batch;
@@ -91,7 +116,15 @@ class StoreFixture {
   StoreVerdict Post(Batch batch) {
     std::promise<StoreVerdict> verdict;
     REQUIRE(store->Submit(std::move(batch), [&verdict](StoreVerdict got) { verdict.set_value(got); }));
-    return verdict.get_future().get();
+    const StoreVerdict got = verdict.get_future().get();
+    store->Settle();
+    return got;
+  }
+
+  // An engine that finds duplicates only when it is asked takes what it has already; it must not count it.
+  void PostAgain(const Batch& batch) {
+    const StoreVerdict verdict = Post(batch);
+    CHECK((verdict == StoreVerdict::kDuplicate || verdict == StoreVerdict::kAccepted));
   }
 
   Attribution Ask(const std::string& group_by = "cause") {
@@ -104,19 +137,10 @@ class StoreFixture {
     REQUIRE(found.size() == 1);
     return CauseName(found[0].joined.verdict.verdict.cause);
   }
-  int64_t Count(const std::string& sql) {
-    const Database db(Path());
-    Statement statement(db, sql);
-    REQUIRE(statement.Step());
-    return statement.IntAt(0);
-  }
-
+  TestStoreUrl where;
   std::atomic<int64_t> now{1700000000};  // read by the writer of the store
   Metrics metrics;
   std::unique_ptr<Store> store;
-
- private:
-  std::string directory_;
 };
 
 }  // namespace whydrop::collector

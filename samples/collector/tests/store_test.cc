@@ -1,58 +1,8 @@
-#include "samples/collector/ingest/ingest.h"
+// What every store does, whatever its engine.
 #include "samples/collector/tests/store_fixture.h"
-#include "whydrop/v1/batch.pb.h"
 
 using namespace whydrop;
 using namespace whydrop::collector;
-
-TEST_CASE_FIXTURE(StoreFixture, "what is older than 400 days is deleted and what is younger stays") {
-  Batch old = Make('a');
-  old.connections = {Record(1), Record(2, Id('t'))};
-  old.close_totals = {{"gate-1", 600, 5, 1000}};
-  old.session.tags = {{"gpu", "x"}};
-  CHECK(Post(old) == StoreVerdict::kAccepted);
-  now += 399 * kDay;
-  Batch young = Make('b');
-  young.connections = {Record(1)};
-  CHECK(Post(young) == StoreVerdict::kAccepted);
-  CHECK(Ask().connections == 8);
-  now += 2 * kDay;
-  CHECK(Post(Make('c')) == StoreVerdict::kAccepted);
-  CHECK(Post(Make('d')) == StoreVerdict::kAccepted);  // the deletion follows the commit of the batch before
-  CHECK(Ask().connections == 1);
-  CHECK(Count("SELECT count(*) FROM records") == 1);
-  CHECK(Count("SELECT count(*) FROM sessions") == 3);
-  CHECK(Count("SELECT count(*) FROM batches") == 3);
-  CHECK(Count("SELECT count(*) FROM session_tags") == 0);
-}
-
-TEST_CASE_FIXTURE(StoreFixture, "a session whose times lie cannot make the next session lose its records") {
-  // It says that it ended 400 days before its own last connection, so only its row is old enough to be deleted.
-  Batch liar = Make('l');
-  liar.session.uptime_ms = 0;
-  liar.reference_ms = static_cast<uint64_t>(kDay) * 1000 * 400;
-  liar.reference_unix_s = now - 60;
-  liar.connections = {Record(1)};
-  liar.connections[0].evidence.Set(Field::ended_ms, static_cast<int64_t>(liar.reference_ms));
-  CHECK(Post(liar) == StoreVerdict::kAccepted);
-  Batch honest = Make('h');
-  honest.connections = {Record(1)};
-  CHECK(Post(honest) == StoreVerdict::kAccepted);
-  CHECK(Ask().connections == 2);
-  CHECK(Count("SELECT count(*) FROM records") == 2);
-  CHECK(Count("SELECT count(*) FROM records WHERE session NOT IN (SELECT id FROM sessions)") == 0);
-}
-
-TEST_CASE_FIXTURE(StoreFixture, "a deletion that fails costs no batch") {
-  Batch old = Make('a');
-  old.connections = {Record(1)};
-  CHECK(Post(old) == StoreVerdict::kAccepted);
-  Database(Path()).Run("CREATE TRIGGER stuck BEFORE DELETE ON batches BEGIN SELECT RAISE(FAIL, 'stuck'); END");
-  now += 500 * kDay;
-  Open();
-  CHECK(Post(Make('b')) == StoreVerdict::kAccepted);
-  CHECK(Post(Make('c')) == StoreVerdict::kAccepted);
-}
 
 TEST_CASE_FIXTURE(StoreFixture, "a client's session ends once, so nobody can have its records judged for ever") {
   Batch first = Make('a');
@@ -65,31 +15,6 @@ TEST_CASE_FIXTURE(StoreFixture, "a client's session ends once, so nobody can hav
   const auto sessions = store->FindSessions(std::nullopt, "", 10);
   REQUIRE(sessions.size() == 1);
   CHECK(sessions[0].info.end == WHYDROP_CAUSE_CLIENT_CRASH);
-}
-
-TEST_CASE_FIXTURE(StoreFixture, "a client cannot speak in the name of a server's session") {
-  CHECK(Post(MakeServer('s', 'm', 'b')) == StoreVerdict::kAccepted);
-  Batch forged = Make('s', 1);
-  forged.session.end = WHYDROP_CAUSE_CLIENT_CRASH;
-  CHECK(Post(forged) == StoreVerdict::kConflict);
-  CHECK(Count("SELECT end FROM sessions") == 0);
-  CHECK(Count("SELECT count(*) FROM batches") == 1);
-}
-
-TEST_CASE_FIXTURE(StoreFixture, "batches wait up to a number of records, not only of batches") {
-  Batch large = Make('a');
-  for (uint32_t number = 1; number <= 4096; ++number) large.connections.push_back(Record(number));
-  Database other(Path());
-  other.Run("BEGIN IMMEDIATE");
-  int refused = 0;
-  for (uint32_t rotation = 0; rotation < 60; ++rotation) {
-    Batch copy = large;
-    copy.key.rotation = rotation;
-    if (!store->Submit(std::move(copy), [](StoreVerdict) {})) ++refused;
-  }
-  other.Run("ROLLBACK");
-  CHECK(refused > 0);
-  store->Stop();
 }
 
 TEST_CASE_FIXTURE(StoreFixture, "a server whose place another process took has died, until it reports again") {
@@ -126,95 +51,132 @@ TEST_CASE_FIXTURE(StoreFixture, "a store of this version opens again with everyt
   batch.connections = {Record(1)};
   CHECK(Post(batch) == StoreVerdict::kAccepted);
   Open();
-  CHECK(Post(batch) == StoreVerdict::kDuplicate);
+  PostAgain(batch);
   CHECK(Ask().connections == 1);
 }
 
-TEST_CASE_FIXTURE(StoreFixture, "a store of version 1 is brought to the present version and keeps everything") {
-  Batch batch = Make('a');
-  batch.connections = {Record(1)};
-  CHECK(Post(batch) == StoreVerdict::kAccepted);
-  store.reset();
-  Database(Path()).Run(
-      "DROP INDEX connections_by_cause; DROP INDEX connections_by_decision; DROP INDEX sessions_by_hearing;"
-      "ALTER TABLE sessions DROP COLUMN heard_s; ALTER TABLE sessions DROP COLUMN losses;"
-      "ALTER TABLE records DROP COLUMN received_s; ALTER TABLE connections DROP COLUMN decided_s;"
-      "ALTER TABLE connections DROP COLUMN findings; PRAGMA user_version = 1");
-  Open();
-  CHECK(Post(batch) == StoreVerdict::kDuplicate);
-  CHECK(Ask().connections == 1);
-  CHECK(Count("PRAGMA user_version") == 3);
-  CHECK(Count("SELECT count(*) FROM sqlite_master WHERE name = 'connections_by_cause'") == 1);
-}
-
-TEST_CASE_FIXTURE(StoreFixture, "a store of a newer version, a strange file and no SQLite file are refused by name") {
-  const auto refused = [this](const std::string& path, const std::string& word) {
-    try {
-      OpenStore(
-          "sqlite:" + path, [this] { return now.load(); }, &metrics);
-    } catch (const StoreError& error) {
-      const std::string said = error.what();
-      CAPTURE(said);
-      CHECK(said.find(path) != std::string::npos);
-      CHECK(said.find(word) != std::string::npos);
-      return true;
-    }
-    return false;
-  };
-  store.reset();
-  Database(Path()).Run("PRAGMA user_version = 99");
-  CHECK(refused(Path(), "99"));
-  Database(Path()).Run("PRAGMA user_version = -1");
-  CHECK(refused(Path(), "-1"));
-  const std::string strange = Path() + ".strange";
-  Database(strange).Run("CREATE TABLE bookmarks (url TEXT)");
-  CHECK(refused(strange, "no whydrop store"));
-  CHECK(refused("/etc/passwd", "not a database"));
-}
-
-TEST_CASE_FIXTURE(StoreFixture, "two collectors on one file count everything once") {
-  Metrics other_metrics;
-  const std::unique_ptr<Store> other = OpenStore(
-      "sqlite:" + Path(), [this] { return now.load(); }, &other_metrics);
+TEST_CASE_FIXTURE(StoreFixture, "two collectors on one store count everything once") {
+  std::unique_ptr<Store> other = OpenAnother();
   Batch batch = Make('a');
   batch.connections = {Record(1, Id('t'))};
   CHECK(Post(batch) == StoreVerdict::kAccepted);
-  std::swap(store, const_cast<std::unique_ptr<Store>&>(other));
-  CHECK(Post(batch) == StoreVerdict::kDuplicate);
+  std::swap(store, other);
+  PostAgain(batch);
   Batch server = MakeServer('s', 'm', 'b');
   server.connections = {Record(1, Id('t'))};
   CHECK(Post(server) == StoreVerdict::kAccepted);
-  std::swap(store, const_cast<std::unique_ptr<Store>&>(other));
+  std::swap(store, other);
   CHECK(Ask().connections == 1);
 }
 
-TEST_CASE_FIXTURE(StoreFixture,
-                  "the times of a batch are placed by receipt minus age, whatever the sender's clock says") {
-  Options options;
-  Ingest ingest(
-      options, store.get(), [this] { return now.load(); }, &metrics);
-  v1::Batch message;
-  message.mutable_id()->set_session_id(Id('a'));
-  message.mutable_session()->set_app_id("game");
-  message.mutable_session()->set_app_version("1.0");
-  message.mutable_session()->set_uptime_ms(7200000);
-  message.set_reference_ms(7200000);
-  auto* connection = message.add_connections();
-  connection->set_number(1);
-  connection->set_token_hash(Id('t'));
-  connection->mutable_evidence()->set_closed_locally(true);
-  connection->mutable_evidence()->set_ended_ms(3600000);
-  HttpRequest request;
-  request.method = "POST";
-  request.path = "/v1/batches";
-  request.peer = "127.0.0.1";
-  request.content_type = "application/x-protobuf";
-  request.age = "86400";
-  request.body = message.SerializeAsString();
-  std::promise<HttpResponse> response;
-  ingest.Handle(request, [&response](HttpResponse got) { response.set_value(std::move(got)); });
-  CHECK(response.get_future().get().status == 200);
-  CHECK(Count("SELECT ended_s FROM sessions") == now - 86400);
-  CHECK(Count("SELECT at_s FROM records") == now - 86400 - 3600);
-  CHECK(Count("SELECT at_s FROM connections") == now - 86400 - 3600);
+TEST_CASE_FIXTURE(StoreFixture, "who only reads a store sees what is served, and takes nothing") {
+  Batch batch = Make('a');
+  batch.connections = {Record(1)};
+  CHECK(Post(batch) == StoreVerdict::kAccepted);
+  StoreSettings settings;
+  settings.access = StoreAccess::kRead;
+  const std::unique_ptr<Store> reader = OpenAnother(settings);
+  AttributionQuery query;
+  query.group_by = {"cause"};
+  CHECK(reader->QueryAttribution(query).connections == 1);
+  CHECK_FALSE(reader->Submit(Make('b'), [](StoreVerdict) {}));
+}
+
+TEST_CASE_FIXTURE(StoreFixture, "a store tells how far its answers are complete and when the newest report came") {
+  StoreHealth health = store->Health();
+  CHECK(health.ready);
+  CHECK(health.newest_report_s == 0);
+  CHECK(Post(Make('a')) == StoreVerdict::kAccepted);
+  health = store->Health();
+  CHECK(health.ready);
+  CHECK(health.newest_report_s == now);
+  CHECK(health.complete_until_s >= now);
+}
+
+namespace {
+
+// A server's connection whose client never reports, a crash that both ends report, and a client's without a token.
+class RowsFixture : public StoreFixture {
+ public:
+  RowsFixture() {
+    Batch server = MakeServer('s', 'm', 'b');
+    server.connections = {ResetRecord(1, Id('t')), Record(2, Id('u')), Record(3)};
+    CHECK(Post(server) == StoreVerdict::kAccepted);
+    now += 60;
+    Batch client = Make('a');
+    client.session.end = WHYDROP_CAUSE_CLIENT_CRASH;
+    client.connections = {CrashedRecord(1, Id('t'))};
+    client.close_totals = {{"gate-1", WHYDROP_CAUSE_PATH_TIMEOUT, 5, 1000}};
+    CHECK(Post(client) == StoreVerdict::kAccepted);
+    now += 60;
+    Batch plain = Make('b');
+    plain.connections = {Record(1)};
+    CHECK(Post(plain) == StoreVerdict::kAccepted);
+  }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(RowsFixture, "recent connections are listed, the newest first, with what leads to each") {
+  const std::vector<ConnectionRow> all = store->RecentConnections({}, 10);
+  REQUIRE(all.size() == 5);
+  CHECK(all[0].session_id == Id('b'));
+  CHECK(all[0].token_hash.empty());
+  CHECK(all[0].reported);
+  for (size_t i = 1; i < all.size(); ++i) CHECK(all[i - 1].at_s >= all[i].at_s);
+  CHECK(store->RecentConnections({}, 2).size() == 2);
+
+  ConnectionQuery query;
+  query.cause = WHYDROP_CAUSE_CLIENT_CRASH;
+  const std::vector<ConnectionRow> crashed = store->RecentConnections(query, 10);
+  REQUIRE(crashed.size() == 1);
+  CHECK(crashed[0].token_hash == Id('t'));
+  CHECK(crashed[0].session_id == Id('a'));
+  CHECK(crashed[0].app_version == "1.0");
+  CHECK(crashed[0].outcome == Outcome::kDropped);
+  query.outcome = Outcome::kClean;
+  CHECK(store->RecentConnections(query, 10).empty());
+  query = {};
+  query.cause = WHYDROP_CAUSE_PATH_TIMEOUT;
+  const std::vector<ConnectionRow> counted = store->RecentConnections(query, 10);
+  REQUIRE(counted.size() == 1);
+  CHECK(counted[0].connections == 5);
+}
+
+TEST_CASE_FIXTURE(RowsFixture, "a visit sees every connection that is counted, and stops when it is told to") {
+  uint64_t connections = 0, unjoined = 0, reported = 0;
+  store->VisitConnections({}, [&](const ConnectionRow& row) {
+    (row.unjoined ? unjoined : connections) += row.connections;
+    if (row.reported) reported += row.connections;
+    return true;
+  });
+  const Attribution counted = Ask();
+  CHECK(connections == counted.connections);
+  CHECK(connections == 8);
+  CHECK(reported == counted.reported);
+  CHECK(unjoined == counted.unjoined_server_records);
+  CHECK(unjoined == 1);
+  int visited = 0;
+  store->VisitConnections({}, [&](const ConnectionRow&) { return ++visited < 2; });
+  CHECK(visited == 2);
+  ConnectionQuery query;
+  query.app_id = "nobody";
+  store->VisitConnections(query, [](const ConnectionRow&) {
+    FAIL("another app's connection");
+    return true;
+  });
+}
+
+TEST_CASE_FIXTURE(RowsFixture, "the connections of a session are found with both ends, whichever end's session it is") {
+  const std::vector<ConnectionView> of_client = store->FindConnectionsOfSession("game", Id('a'), 10);
+  REQUIRE(of_client.size() == 1);
+  CHECK(of_client[0].token_hash == Id('t'));
+  CHECK(of_client[0].joined.verdict.verdict.cause == WHYDROP_CAUSE_CLIENT_CRASH);
+  CHECK(of_client[0].client);
+  CHECK(of_client[0].server);
+  const std::vector<ConnectionView> of_server = store->FindConnectionsOfSession("game", Id('s'), 10);
+  CHECK(of_server.size() == 3);
+  CHECK(store->FindConnectionsOfSession("game", Id('s'), 2).size() == 2);
+  CHECK(store->FindConnectionsOfSession("game", Id('b'), 10).size() == 1);
+  CHECK(store->FindConnectionsOfSession("other", Id('a'), 10).empty());
 }

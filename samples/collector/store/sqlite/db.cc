@@ -4,17 +4,30 @@
 
 namespace whydrop::collector {
 
-Database::Database(const std::string& path) : db_(nullptr, sqlite3_close) {
+Database::Database(const std::string& path, OpenMode mode) : db_(nullptr, sqlite3_close) {
   sqlite3* db = nullptr;
-  const int status =
-      sqlite3_open_v2(path.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+  // Also who only asks opens to write: readers of a database with a log write to its shared memory.
+  const int create = mode == OpenMode::kCreate ? SQLITE_OPEN_CREATE : 0;
+  const int status = sqlite3_open_v2(path.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | create, nullptr);
   db_.reset(db);
   if (status != SQLITE_OK) throw StoreError("cannot open '" + path + "': " + sqlite3_errmsg(db));
   sqlite3_busy_timeout(db, 5000);
+  if (mode == OpenMode::kQuery) Run("PRAGMA query_only = ON");
 }
 
 void Database::Run(const char* sql) {
   if (sqlite3_exec(db_.get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK) throw StoreError(sqlite3_errmsg(db_.get()));
+}
+
+void CopyDatabase(const Database& from, const std::string& path) {
+  const Database to(path);
+  sqlite3_backup* backup = sqlite3_backup_init(to.get(), "main", from.get(), "main");
+  if (backup == nullptr) throw StoreError(sqlite3_errmsg(to.get()));
+  // In one step: between two another connection's write would start it again.
+  const int status = sqlite3_backup_step(backup, -1);
+  const int finished = sqlite3_backup_finish(backup);
+  if (finished != SQLITE_OK) throw StoreError("cannot write '" + path + "': " + sqlite3_errmsg(to.get()));
+  if (status != SQLITE_DONE) throw StoreError("cannot write '" + path + "': " + sqlite3_errstr(status));
 }
 
 Statement::Statement(const Database& db, const std::string& sql)

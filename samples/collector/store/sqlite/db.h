@@ -13,10 +13,16 @@
 
 namespace whydrop::collector {
 
+enum class OpenMode {
+  kCreate,    // if there is no such file
+  kExisting,  // fails then
+  kQuery,     // as kExisting, and nothing can be changed
+};
+
 class Database {
  public:
-  // Opens or creates; a second opener of the same file waits up to 5 s for its locks.
-  explicit Database(const std::string& path);
+  // A second opener of the same file waits up to 5 s for its locks.
+  explicit Database(const std::string& path, OpenMode mode = OpenMode::kCreate);
 
   void Run(const char* sql);  // one or more statements without parameters
   int64_t LastId() const { return sqlite3_last_insert_rowid(db_.get()); }
@@ -27,6 +33,9 @@ class Database {
  private:
   std::unique_ptr<sqlite3, int (*)(sqlite3*)> db_;
 };
+
+// Copies all of it, as of one moment, to a new file; who writes to it meanwhile goes on.
+void CopyDatabase(const Database& from, const std::string& path);
 
 // A prepared statement. Bind in order, then Step; Reset makes it ready for the next use.
 class Statement {

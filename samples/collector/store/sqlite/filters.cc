@@ -25,7 +25,8 @@ std::string Conditions(const SessionFilter& filter, const std::string& prefix, c
 
 std::string ConnectionConditions(const ConnectionFilter& filter, const std::string& prefix) {
   const std::string endpoint = filter.endpoint.empty() ? "" : " AND " + prefix + "endpoint = ?";
-  return Conditions(filter, prefix, "session", "at_s") + endpoint;
+  const std::string table = prefix.substr(prefix.compare(0, 1, "+") == 0 ? 1 : 0);
+  return Conditions(filter, prefix, "session", table + "at_s") + endpoint;
 }
 
 std::string SessionConditions(const SessionFilter& filter) { return Conditions(filter, "", "id", "ended_s"); }

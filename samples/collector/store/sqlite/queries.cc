@@ -108,24 +108,4 @@ Attribution ReadAttribution(const Database& db, const AttributionQuery& query, i
   return out;
 }
 
-std::vector<ConnectionView> ReadConnections(const Database& db, const std::string& app_id,
-                                            const std::string& token_hash, const JoinTime& time) {
-  const std::vector<StoredEnd> ends = EndReader(db).ByToken(app_id, token_hash);
-  const StoredEnd* server = BestServer(ends);
-  std::optional<EndView> server_view;
-  if (server != nullptr) server_view = server->view;
-  std::vector<ConnectionView> views;
-  for (const StoredEnd& end : ends) {
-    if (end.role != Role::kClient) continue;
-    Judgement judgement = JudgeEnds(&end, server, time);
-    views.push_back({std::move(judgement.joined), end.view, server_view, false, judgement.decided_s != 0});
-  }
-  if (views.empty() && server != nullptr) {
-    Judgement judgement = JudgeEnds(nullptr, server, time);
-    views.push_back({std::move(judgement.joined), std::nullopt, server_view, false, judgement.decided_s != 0});
-  }
-  for (ConnectionView& view : views) view.duplicate_token = views.size() > 1;
-  return views;
-}
-
 }  // namespace whydrop::collector

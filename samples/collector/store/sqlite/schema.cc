@@ -80,20 +80,35 @@ bool HasTables(const Database& db) {
   return statement.Step();
 }
 
+void RefuseNewer(int version) {
+  if (version <= kVersion) return;
+  throw StoreError("it is of version " + std::to_string(version) + ", this collector knows up to " +
+                   std::to_string(kVersion));
+}
+
 }  // namespace
+
+void RequirePresentSchema(const Database& db) {
+  const int version = StoredVersion(db);
+  RefuseNewer(version);
+  if (version < kVersion) {
+    throw StoreError("it is of version " + std::to_string(version) + ", a collector that serves it brings it to " +
+                     std::to_string(kVersion));
+  }
+}
+
+void TouchSchema(Database* db) { db->Run(("PRAGMA user_version = " + std::to_string(kVersion)).c_str()); }
 
 void PrepareSchema(Database* db) {
   db->Run("BEGIN IMMEDIATE");
   const int version = StoredVersion(*db);
-  if (version > kVersion) {
-    throw StoreError("it is of version " + std::to_string(version) + ", this collector knows up to " +
-                     std::to_string(kVersion));
-  }
+  RefuseNewer(version);
   if (version < 0 || (version == 0 && HasTables(*db))) {
     throw StoreError("it is a SQLite file, but no whydrop store (version " + std::to_string(version) + ")");
   }
   for (int step = version; step < kVersion; ++step) db->Run(kMigrations[step]);
-  db->Run(("PRAGMA user_version = " + std::to_string(kVersion) + "; COMMIT").c_str());
+  TouchSchema(db);
+  db->Run("COMMIT");
   // Kept in the file, so it is changed only in one that is ours.
   db->Run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
 }

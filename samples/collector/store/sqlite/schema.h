@@ -18,6 +18,12 @@ enum class RowKind : int32_t {
 // Creates or migrates. Throws StoreError if the file is no store or of a newer version.
 void PrepareSchema(Database* db);
 
+// Throws StoreError if the file is not of the present version.
+void RequirePresentSchema(const Database& db);
+
+// Writes something, which changes nothing.
+void TouchSchema(Database* db);
+
 }  // namespace whydrop::collector
 
 #endif

@@ -119,6 +119,11 @@ Crashes ReadCrashes(const Database& db, const SessionFilter& filter, uint32_t li
   return crashes;
 }
 
+int64_t ReadNewestReport(const Database& db) {
+  Statement newest(db, "SELECT max(received_s) FROM batches");
+  return newest.Step() ? newest.IntAt(0) : 0;
+}
+
 std::vector<std::string> ReadApps(const Database& db) {
   Statement rows(db, "SELECT value FROM labels WHERE app_id = '' AND dimension = 'app' ORDER BY 1");
   std::vector<std::string> apps;

@@ -2,6 +2,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
+
+#include "samples/collector/log_line.h"
+#include "samples/collector/store/sqlite/connections.h"
+#include "samples/collector/store/sqlite/findings.h"
+#include "samples/collector/store/sqlite/queries.h"
+#include "samples/collector/store/sqlite/schema.h"
+#include "samples/collector/store/sqlite/sessions.h"
 
 namespace whydrop::collector {
 namespace {
@@ -13,27 +21,34 @@ constexpr size_t kMaxWaiting = 4096;
 constexpr size_t kMaxWaitingRecords = 128 * 1024;
 constexpr int64_t kPurgeEveryS = 86400;
 constexpr std::chrono::seconds kReviewEvery{1};
+constexpr size_t kReaders = 4;  // as many questions as the admin address answers at once
 
 }  // namespace
 
-SqliteStore::SqliteStore(const std::string& path, ClockFn now, uint32_t join_window_s, Metrics* metrics)
-    : now_(std::move(now)), join_window_s_(join_window_s), metrics_(metrics), write_db_(path) {
+SqliteStore::SqliteStore(const std::string& path, ClockFn now, const StoreSettings& settings, Metrics* metrics)
+    : path_(path), now_(std::move(now)), settings_(settings), metrics_(metrics) {
+  const bool serves = settings.access == StoreAccess::kServe;
   try {
-    PrepareSchema(&write_db_);
-    writer_ = std::make_unique<BatchWriter>(&write_db_, join_window_s, now_(), metrics);
-    read_db_ = std::make_unique<Database>(path);
-    read_db_->Run("PRAGMA query_only = ON");
+    if (serves) {
+      write_db_ = std::make_unique<Database>(path);
+      PrepareSchema(write_db_.get());
+      writer_ = std::make_unique<BatchWriter>(write_db_.get(), settings.join_window_s, now_(), metrics);
+    }
+    readers_ = std::make_unique<ReadPool>(path, serves ? kReaders : 1);
+    readers_->Ask([](const Database& db) { RequirePresentSchema(db); });
+    NoteNewestReport();
   } catch (const StoreError& error) {
     throw StoreError("cannot use the store '" + path + "': " + error.what());
   }
-  thread_ = std::thread([this] { WriteLoop(); });
+  if (serves) thread_ = std::thread([this] { WriteLoop(); });
 }
 
 SqliteStore::~SqliteStore() { Stop(); }
 
 bool SqliteStore::Submit(Batch batch, Done done) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (stopping_ || waiting_.size() >= kMaxWaiting || waiting_records_ >= kMaxWaitingRecords) return false;
+  if (writer_ == nullptr || stopping_ || waiting_.size() >= kMaxWaiting || waiting_records_ >= kMaxWaitingRecords)
+    return false;
   const size_t records = batch.connections.size() + batch.close_totals.size();
   waiting_records_ += records;
   waiting_.push_back({std::move(batch), std::move(done), records, StoreVerdict::kUnavailable});
@@ -73,15 +88,18 @@ void SqliteStore::WriteLoop() {
     }
     PurgeDaily();
     Review();
+    TryToWrite();
   }
 }
 
 void SqliteStore::Commit(std::vector<Pending>* group) {
   try {
-    write_db_.Run("BEGIN IMMEDIATE");
+    write_db_->Run("BEGIN IMMEDIATE");
     for (Pending& pending : *group) ApplyOne(&pending);
-    write_db_.Run("COMMIT");
+    write_db_->Run("COMMIT");
     metrics_->Add(Counter::kCommits);
+    NoteHealth(true, "");
+    NoteNewestReport();
   } catch (const StoreError& error) {
     Abandon(error);
     for (Pending& pending : *group) pending.verdict = StoreVerdict::kUnavailable;
@@ -92,9 +110,9 @@ void SqliteStore::Commit(std::vector<Pending>* group) {
 void SqliteStore::Review() {
   try {
     if (!writer_->NeedsReview(now_())) return;
-    write_db_.Run("BEGIN IMMEDIATE");
+    write_db_->Run("BEGIN IMMEDIATE");
     writer_->Review(now_());
-    write_db_.Run("COMMIT");
+    write_db_->Run("COMMIT");
   } catch (const StoreError& error) {
     Abandon(error);
   }
@@ -105,9 +123,9 @@ void SqliteStore::PurgeDaily() {
   if (now_() - purged_s_ < kPurgeEveryS) return;
   purged_s_ = now_();
   try {
-    write_db_.Run("BEGIN IMMEDIATE");
+    write_db_->Run("BEGIN IMMEDIATE");
     writer_->Purge(now_());
-    write_db_.Run("COMMIT");
+    write_db_->Run("COMMIT");
   } catch (const StoreError& error) {
     Abandon(error);
   }
@@ -116,77 +134,125 @@ void SqliteStore::PurgeDaily() {
 // A savepoint keeps one batch's failure from the others. Where SQLite gave the whole transaction up (a full disk), the
 // error goes on to the group.
 void SqliteStore::ApplyOne(Pending* pending) {
-  write_db_.Run("SAVEPOINT one");
+  write_db_->Run("SAVEPOINT one");
   try {
     pending->verdict = writer_->Apply(&pending->batch);
   } catch (const StoreError& error) {
     writer_->Forget();
-    if (!write_db_.InTransaction()) throw;
+    if (!write_db_->InTransaction()) throw;
     LogWarning("store", error.what());
-    write_db_.Run("ROLLBACK TO one");
+    write_db_->Run("ROLLBACK TO one");
     pending->verdict = StoreVerdict::kUnavailable;
   }
-  write_db_.Run("RELEASE one");
+  write_db_->Run("RELEASE one");
+}
+
+// While nothing can be written nobody sends anything, so the store itself finds out when it can write again.
+void SqliteStore::TryToWrite() {
+  if (Health().ready) return;
+  try {
+    write_db_->Run("BEGIN IMMEDIATE");
+    TouchSchema(write_db_.get());
+    write_db_->Run("COMMIT");
+    NoteHealth(true, "");
+  } catch (const StoreError& error) {
+    Abandon(error);
+  }
 }
 
 void SqliteStore::Abandon(const StoreError& error) {
   LogWarning("store", error.what());
+  NoteHealth(false, std::string("the store cannot be written: ") + error.what());
   writer_->Forget();
-  if (!write_db_.InTransaction()) return;
+  if (!write_db_->InTransaction()) return;
   try {
-    write_db_.Run("ROLLBACK");
+    write_db_->Run("ROLLBACK");
   } catch (const StoreError& second) {
     LogWarning("store", second.what());
   }
 }
 
+void SqliteStore::NoteHealth(bool ready, const std::string& why_not) {
+  const std::lock_guard<std::mutex> lock(health_mutex_);
+  health_.ready = ready;
+  health_.why_not = why_not;
+}
+
+// From the table, because another collector may write to the same file.
+void SqliteStore::NoteNewestReport() {
+  const int64_t newest_s = readers_->Ask(ReadNewestReport);
+  const std::lock_guard<std::mutex> lock(health_mutex_);
+  health_.newest_report_s = newest_s;
+}
+
+StoreHealth SqliteStore::Health() {
+  const std::lock_guard<std::mutex> lock(health_mutex_);
+  StoreHealth health = health_;
+  health.complete_until_s = now_();
+  return health;
+}
+
+void SqliteStore::Backup(const std::string& path) {
+  if (std::filesystem::exists(path)) throw StoreError("the backup '" + path + "' exists already");
+  const Database from(path_, OpenMode::kQuery);
+  const std::string part = path + ".part";
+  std::error_code ignored;  // what is left of an earlier try may be there or not
+  std::filesystem::remove(part, ignored);
+  try {
+    CopyDatabase(from, part);
+    std::filesystem::rename(part, path);
+  } catch (const std::filesystem::filesystem_error& error) {
+    throw StoreError("cannot back up to '" + path + "': " + error.what());
+  }
+}
+
 Attribution SqliteStore::QueryAttribution(const AttributionQuery& query) {
-  const std::lock_guard<std::mutex> lock(read_mutex_);
-  return ReadAttribution(*read_db_, query, now_());
+  return readers_->Ask([&](const Database& db) { return ReadAttribution(db, query, now_()); });
 }
 
 std::vector<ConnectionView> SqliteStore::FindConnections(const std::string& app_id, const std::string& token_hash) {
-  const std::lock_guard<std::mutex> lock(read_mutex_);
-  return ReadConnections(*read_db_, app_id, token_hash, {now_(), join_window_s_});
+  return readers_->Ask([&](const Database& db) {
+    return ReadConnections(db, app_id, token_hash, {now_(), settings_.join_window_s});
+  });
+}
+
+std::vector<ConnectionView> SqliteStore::FindConnectionsOfSession(const std::string& app_id,
+                                                                  const std::string& session_id, uint32_t limit) {
+  return readers_->Ask([&](const Database& db) {
+    return ReadConnectionsOfSession(db, app_id, session_id, limit, {now_(), settings_.join_window_s});
+  });
+}
+
+std::vector<ConnectionRow> SqliteStore::RecentConnections(const ConnectionQuery& query, uint32_t limit) {
+  return readers_->Ask([&](const Database& db) { return ReadRecentConnections(db, query, limit, now_()); });
+}
+
+void SqliteStore::VisitConnections(const ConnectionQuery& query,
+                                   const std::function<bool(const ConnectionRow&)>& visit) {
+  readers_->Ask([&](const Database& db) { VisitConnectionRows(db, query, now_(), visit); });
 }
 
 std::vector<Finding> SqliteStore::QueryFindings(const ConnectionFilter& filter) {
-  const std::lock_guard<std::mutex> lock(read_mutex_);
-  return ReadFindings(*read_db_, filter);
+  return readers_->Ask([&](const Database& db) { return ReadFindings(db, filter); });
 }
 
 std::vector<SessionView> SqliteStore::FindSessions(std::optional<int32_t> end, const std::string& app_id,
                                                    uint32_t limit) {
-  const std::lock_guard<std::mutex> lock(read_mutex_);
-  return ReadSessions(*read_db_, end, app_id, limit);
+  return readers_->Ask([&](const Database& db) { return ReadSessions(db, end, app_id, limit); });
 }
 
 std::vector<SessionEndGroup> SqliteStore::QuerySessionEnds(const SessionFilter& filter) {
-  const std::lock_guard<std::mutex> lock(read_mutex_);
-  return ReadSessionEnds(*read_db_, filter);
+  return readers_->Ask([&](const Database& db) { return ReadSessionEnds(db, filter); });
 }
 
 Crashes SqliteStore::QueryCrashes(const SessionFilter& filter, uint32_t limit) {
-  const std::lock_guard<std::mutex> lock(read_mutex_);
-  return ReadCrashes(*read_db_, filter, limit);
+  return readers_->Ask([&](const Database& db) { return ReadCrashes(db, filter, limit); });
 }
 
-std::vector<std::string> SqliteStore::ListApps() {
-  const std::lock_guard<std::mutex> lock(read_mutex_);
-  return ReadApps(*read_db_);
-}
+std::vector<std::string> SqliteStore::ListApps() { return readers_->Ask(ReadApps); }
 
 std::vector<Label> SqliteStore::ListLabels(const std::string& app_id) {
-  const std::lock_guard<std::mutex> lock(read_mutex_);
-  return ReadLabels(*read_db_, app_id);
-}
-
-std::unique_ptr<Store> OpenStore(const std::string& url, ClockFn now, Metrics* metrics, uint32_t join_window_s) {
-  const std::string scheme = "sqlite:";
-  if (url.compare(0, scheme.size(), scheme) != 0 || url.size() == scheme.size()) {
-    throw StoreError("no engine takes the store URL '" + url + "'; the form is sqlite:PATH");
-  }
-  return std::make_unique<SqliteStore>(url.substr(scheme.size()), std::move(now), join_window_s, metrics);
+  return readers_->Ask([&](const Database& db) { return ReadLabels(db, app_id); });
 }
 
 }  // namespace whydrop::collector

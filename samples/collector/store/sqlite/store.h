@@ -1,4 +1,4 @@
-// The embedded store: one thread writes, many batches to a transaction; a second connection reads beside it.
+// The embedded store: one thread writes, many batches to a transaction; other connections read beside it.
 //
 // Thread rule: as Store.
 #ifndef WHYDROP_COLLECTOR_SQLITE_STORE_H
@@ -12,11 +12,8 @@
 #include <thread>
 #include <vector>
 
-#include "samples/collector/log_line.h"
 #include "samples/collector/store/sqlite/db.h"
-#include "samples/collector/store/sqlite/findings.h"
-#include "samples/collector/store/sqlite/queries.h"
-#include "samples/collector/store/sqlite/sessions.h"
+#include "samples/collector/store/sqlite/read_pool.h"
 #include "samples/collector/store/sqlite/writer.h"
 #include "samples/collector/store/store.h"
 
@@ -24,13 +21,20 @@ namespace whydrop::collector {
 
 class SqliteStore : public Store {
  public:
-  SqliteStore(const std::string& path, ClockFn now, uint32_t join_window_s, Metrics* metrics);
+  SqliteStore(const std::string& path, ClockFn now, const StoreSettings& settings, Metrics* metrics);
   ~SqliteStore() override;
 
   bool Submit(Batch batch, Done done) override;
   void Stop() override;
+  StoreHealth Health() override;
+  void Settle() override {}  // what is acknowledged is committed, and questions read what is committed
+  void Backup(const std::string& path) override;
   Attribution QueryAttribution(const AttributionQuery& query) override;
   std::vector<ConnectionView> FindConnections(const std::string& app_id, const std::string& token_hash) override;
+  std::vector<ConnectionView> FindConnectionsOfSession(const std::string& app_id, const std::string& session_id,
+                                                       uint32_t limit) override;
+  std::vector<ConnectionRow> RecentConnections(const ConnectionQuery& query, uint32_t limit) override;
+  void VisitConnections(const ConnectionQuery& query, const std::function<bool(const ConnectionRow&)>& visit) override;
   std::vector<Finding> QueryFindings(const ConnectionFilter& filter) override;
   std::vector<SessionView> FindSessions(std::optional<int32_t> end, const std::string& app_id, uint32_t limit) override;
   std::vector<SessionEndGroup> QuerySessionEnds(const SessionFilter& filter) override;
@@ -51,16 +55,21 @@ class SqliteStore : public Store {
   void Review();
   void ApplyOne(Pending* pending);
   void PurgeDaily();
+  void TryToWrite();
   void Abandon(const StoreError& error);
+  void NoteHealth(bool ready, const std::string& why_not);
+  void NoteNewestReport();
 
+  const std::string path_;
   const ClockFn now_;
-  const uint32_t join_window_s_;
+  const StoreSettings settings_;
   Metrics* const metrics_;
-  Database write_db_;                    // used by the writer's thread only
+  std::unique_ptr<Database> write_db_;   // used by the writer's thread only; none without writing
   std::unique_ptr<BatchWriter> writer_;  // as above
   int64_t purged_s_ = 0;                 // as above
-  std::mutex read_mutex_;
-  std::unique_ptr<Database> read_db_;  // guarded by read_mutex_
+  std::unique_ptr<ReadPool> readers_;
+  std::mutex health_mutex_;
+  StoreHealth health_;  // guarded by health_mutex_
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Pending> waiting_;  // guarded by mutex_

@@ -1,0 +1,234 @@
+// What only the embedded store does, and what its file looks like from outside.
+#include <thread>
+
+#include "samples/collector/ingest/ingest.h"
+#include "samples/collector/store/sqlite/db.h"
+#include "samples/collector/tests/store_fixture.h"
+#include "whydrop/v1/batch.pb.h"
+
+using namespace whydrop;
+using namespace whydrop::collector;
+
+namespace {
+
+class SqliteFixture : public StoreFixture {
+ public:
+  std::string Path() const { return where.directory() + "/store.db"; }
+  int64_t Count(const std::string& sql) {
+    const Database db(Path());
+    Statement statement(db, sql);
+    REQUIRE(statement.Step());
+    return statement.IntAt(0);
+  }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(SqliteFixture, "what is older than 400 days is deleted and what is younger stays") {
+  Batch old = Make('a');
+  old.connections = {Record(1), Record(2, Id('t'))};
+  old.close_totals = {{"gate-1", 600, 5, 1000}};
+  old.session.tags = {{"gpu", "x"}};
+  CHECK(Post(old) == StoreVerdict::kAccepted);
+  now += 399 * kDay;
+  Batch young = Make('b');
+  young.connections = {Record(1)};
+  CHECK(Post(young) == StoreVerdict::kAccepted);
+  CHECK(Ask().connections == 8);
+  now += 2 * kDay;
+  CHECK(Post(Make('c')) == StoreVerdict::kAccepted);
+  CHECK(Post(Make('d')) == StoreVerdict::kAccepted);  // the deletion follows the commit of the batch before
+  CHECK(Ask().connections == 1);
+  CHECK(Count("SELECT count(*) FROM records") == 1);
+  CHECK(Count("SELECT count(*) FROM sessions") == 3);
+  CHECK(Count("SELECT count(*) FROM batches") == 3);
+  CHECK(Count("SELECT count(*) FROM session_tags") == 0);
+}
+
+TEST_CASE_FIXTURE(SqliteFixture, "a session whose times lie cannot make the next session lose its records") {
+  // It says that it ended 400 days before its own last connection, so only its row is old enough to be deleted.
+  Batch liar = Make('l');
+  liar.session.uptime_ms = 0;
+  liar.reference_ms = static_cast<uint64_t>(kDay) * 1000 * 400;
+  liar.reference_unix_s = now - 60;
+  liar.connections = {Record(1)};
+  liar.connections[0].evidence.Set(Field::ended_ms, static_cast<int64_t>(liar.reference_ms));
+  CHECK(Post(liar) == StoreVerdict::kAccepted);
+  Batch honest = Make('h');
+  honest.connections = {Record(1)};
+  CHECK(Post(honest) == StoreVerdict::kAccepted);
+  CHECK(Ask().connections == 2);
+  CHECK(Count("SELECT count(*) FROM records") == 2);
+  CHECK(Count("SELECT count(*) FROM records WHERE session NOT IN (SELECT id FROM sessions)") == 0);
+}
+
+TEST_CASE_FIXTURE(SqliteFixture, "a deletion that fails costs no batch") {
+  Batch old = Make('a');
+  old.connections = {Record(1)};
+  CHECK(Post(old) == StoreVerdict::kAccepted);
+  Database(Path()).Run("CREATE TRIGGER stuck BEFORE DELETE ON batches BEGIN SELECT RAISE(FAIL, 'stuck'); END");
+  now += 500 * kDay;
+  Open();
+  CHECK(Post(Make('b')) == StoreVerdict::kAccepted);
+  CHECK(Post(Make('c')) == StoreVerdict::kAccepted);
+}
+
+TEST_CASE_FIXTURE(SqliteFixture, "a client cannot speak in the name of a server's session") {
+  CHECK(Post(MakeServer('s', 'm', 'b')) == StoreVerdict::kAccepted);
+  Batch forged = Make('s', 1);
+  forged.session.end = WHYDROP_CAUSE_CLIENT_CRASH;
+  CHECK(Post(forged) == StoreVerdict::kConflict);
+  CHECK(Count("SELECT end FROM sessions") == 0);
+  CHECK(Count("SELECT count(*) FROM batches") == 1);
+}
+
+TEST_CASE_FIXTURE(SqliteFixture, "batches wait up to a number of records, not only of batches") {
+  Batch large = Make('a');
+  for (uint32_t number = 1; number <= 4096; ++number) large.connections.push_back(Record(number));
+  Database other(Path());
+  other.Run("BEGIN IMMEDIATE");
+  int refused = 0;
+  for (uint32_t rotation = 0; rotation < 60; ++rotation) {
+    Batch copy = large;
+    copy.key.rotation = rotation;
+    if (!store->Submit(std::move(copy), [](StoreVerdict) {})) ++refused;
+  }
+  other.Run("ROLLBACK");
+  CHECK(refused > 0);
+  store->Stop();
+}
+
+TEST_CASE_FIXTURE(SqliteFixture, "a store of version 1 is brought to the present version and keeps everything") {
+  Batch batch = Make('a');
+  batch.connections = {Record(1)};
+  CHECK(Post(batch) == StoreVerdict::kAccepted);
+  store.reset();
+  Database(Path()).Run(
+      "DROP INDEX connections_by_cause; DROP INDEX connections_by_decision; DROP INDEX sessions_by_hearing;"
+      "ALTER TABLE sessions DROP COLUMN heard_s; ALTER TABLE sessions DROP COLUMN losses;"
+      "ALTER TABLE records DROP COLUMN received_s; ALTER TABLE connections DROP COLUMN decided_s;"
+      "ALTER TABLE connections DROP COLUMN findings; PRAGMA user_version = 1");
+  Open();
+  CHECK(Post(batch) == StoreVerdict::kDuplicate);
+  CHECK(Ask().connections == 1);
+  CHECK(Count("PRAGMA user_version") == 3);
+  CHECK(Count("SELECT count(*) FROM sqlite_master WHERE name = 'connections_by_cause'") == 1);
+}
+
+TEST_CASE_FIXTURE(SqliteFixture, "a store of a newer version, a strange file and no SQLite file are refused by name") {
+  const auto refused = [this](const std::string& path, const std::string& word) {
+    try {
+      OpenStore(
+          "sqlite:" + path, [this] { return now.load(); }, &metrics);
+    } catch (const StoreError& error) {
+      const std::string said = error.what();
+      CAPTURE(said);
+      CHECK(said.find(path) != std::string::npos);
+      CHECK(said.find(word) != std::string::npos);
+      return true;
+    }
+    return false;
+  };
+  store.reset();
+  Database(Path()).Run("PRAGMA user_version = 99");
+  CHECK(refused(Path(), "99"));
+  Database(Path()).Run("PRAGMA user_version = -1");
+  CHECK(refused(Path(), "-1"));
+  const std::string strange = Path() + ".strange";
+  Database(strange).Run("CREATE TABLE bookmarks (url TEXT)");
+  CHECK(refused(strange, "no whydrop store"));
+  CHECK(refused("/etc/passwd", "not a database"));
+}
+
+TEST_CASE_FIXTURE(SqliteFixture,
+                  "the times of a batch are placed by receipt minus age, whatever the sender's clock says") {
+  Options options;
+  Ingest ingest(
+      options, store.get(), [this] { return now.load(); }, &metrics);
+  v1::Batch message;
+  message.mutable_id()->set_session_id(Id('a'));
+  message.mutable_session()->set_app_id("game");
+  message.mutable_session()->set_app_version("1.0");
+  message.mutable_session()->set_uptime_ms(7200000);
+  message.set_reference_ms(7200000);
+  auto* connection = message.add_connections();
+  connection->set_number(1);
+  connection->set_token_hash(Id('t'));
+  connection->mutable_evidence()->set_closed_locally(true);
+  connection->mutable_evidence()->set_ended_ms(3600000);
+  HttpRequest request;
+  request.method = "POST";
+  request.path = "/v1/batches";
+  request.peer = "127.0.0.1";
+  request.content_type = "application/x-protobuf";
+  request.age = "86400";
+  request.body = message.SerializeAsString();
+  std::promise<HttpResponse> response;
+  ingest.Handle(request, [&response](HttpResponse got) { response.set_value(std::move(got)); });
+  CHECK(response.get_future().get().status == 200);
+  CHECK(Count("SELECT ended_s FROM sessions") == now - 86400);
+  CHECK(Count("SELECT at_s FROM records") == now - 86400 - 3600);
+  CHECK(Count("SELECT at_s FROM connections") == now - 86400 - 3600);
+}
+
+TEST_CASE_FIXTURE(SqliteFixture, "a batch that comes again is a duplicate, and one with other bytes a conflict") {
+  Batch batch = Make('a');
+  batch.connections = {Record(1)};
+  CHECK(Post(batch) == StoreVerdict::kAccepted);
+  CHECK(Post(batch) == StoreVerdict::kDuplicate);
+  batch.sha256[1] = 1;
+  CHECK(Post(batch) == StoreVerdict::kConflict);
+  CHECK(Ask().connections == 1);
+}
+
+TEST_CASE_FIXTURE(SqliteFixture, "who only reads neither creates a store nor migrates one") {
+  StoreSettings settings;
+  settings.access = StoreAccess::kRead;
+  const auto open = [&](const std::string& path) {
+    return OpenStore(
+        "sqlite:" + path, [this] { return now.load(); }, &metrics, settings);
+  };
+  CHECK_THROWS_AS(open(Path() + ".missing"), StoreError);
+  CHECK_FALSE(std::filesystem::exists(Path() + ".missing"));
+  Database(Path()).Run("PRAGMA user_version = 2");
+  CHECK_THROWS_AS(open(Path()), StoreError);
+  CHECK(Count("PRAGMA user_version") == 2);
+}
+
+TEST_CASE_FIXTURE(SqliteFixture,
+                  "a backup taken while batches arrive opens as a store and holds what was acknowledged before") {
+  for (int i = 0; i < 20; ++i) {
+    Batch batch = Make(static_cast<char>('a' + i));
+    batch.connections = {Record(1, Id(static_cast<char>('A' + i)))};
+    CHECK(Post(batch) == StoreVerdict::kAccepted);
+  }
+  std::atomic<bool> stop{false};
+  std::thread sender([this, &stop] {
+    for (uint32_t rotation = 1; !stop; ++rotation) {
+      std::promise<void> done;
+      if (store->Submit(Make('z', rotation), [&done](StoreVerdict) { done.set_value(); })) done.get_future().wait();
+    }
+  });
+  const std::string copy = where.directory() + "/copy.db";
+  store->Backup(copy);
+  stop = true;
+  sender.join();
+  CHECK_THROWS_AS(store->Backup(copy), StoreError);
+  CHECK_THROWS_AS(store->Backup("/nowhere/copy.db"), StoreError);
+  const std::unique_ptr<Store> opened = OpenStore(
+      "sqlite:" + copy, [this] { return now.load(); }, &metrics);
+  CHECK(opened->QueryAttribution({{}, {"cause"}, std::nullopt}).connections == 20);
+}
+
+TEST_CASE_FIXTURE(SqliteFixture, "a store that cannot be written says so, and finds out itself when it can again") {
+  Database(Path()).Run(
+      "CREATE TRIGGER full BEFORE INSERT ON batches BEGIN SELECT RAISE(ROLLBACK, 'disk is full'); END");
+  CHECK(Post(Make('a')) == StoreVerdict::kUnavailable);
+  const StoreHealth health = store->Health();
+  CHECK_FALSE(health.ready);
+  CHECK(health.why_not.find("disk is full") != std::string::npos);
+  Database(Path()).Run("DROP TRIGGER full");
+  for (int i = 0; i < 1000 && !store->Health().ready; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  CHECK(store->Health().ready);
+  CHECK(Post(Make('a')) == StoreVerdict::kAccepted);
+}
