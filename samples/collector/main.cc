@@ -1,16 +1,19 @@
 // whydrop-collector: takes batches on one address and tells why players drop on another.
+#include <unistd.h>
+
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "samples/collector/admin/admin_api.h"
+#include "samples/collector/config/load.h"
 #include "samples/collector/http/http_server.h"
 #include "samples/collector/ingest/ingest.h"
 #include "samples/collector/log_line.h"
-#include "samples/collector/options.h"
 #include "samples/collector/store/store.h"
 
 namespace whydrop::collector {
@@ -18,7 +21,6 @@ namespace {
 
 constexpr int kExitFailure = 1;
 constexpr int kExitUsage = 2;
-constexpr unsigned kThreads = 4;
 
 int64_t UnixSeconds() {
   const auto since = std::chrono::system_clock::now().time_since_epoch();
@@ -53,10 +55,10 @@ void Run(const Options& options) {
   const uint16_t admin_port = admin_server.Listen(
       {options.admin_listen, admin_tls,
        [&admin](const HttpRequest& request, const RespondFn& respond) { respond(admin.Answer(request)); }});
-  server.Start(kThreads);
-  admin_server.Start(kThreads);
+  server.Start(options.threads);
+  admin_server.Start(options.threads);
   std::printf("listening ingest=%s admin=%s store=%s\n", Url(tls, options.listen, port).c_str(),
-              Url(admin_tls, options.admin_listen, admin_port).c_str(), options.store_url.c_str());
+              Url(admin_tls, options.admin_listen, admin_port).c_str(), WithoutPassword(options.store_url).c_str());
   std::fflush(stdout);
   LogInfo("start", "ready");
   server.WaitForSignal();
@@ -66,25 +68,49 @@ void Run(const Options& options) {
   LogInfo("stop", "everything acknowledged is stored");
 }
 
-int Main(const std::vector<std::string>& arguments) {
-  Options options;
-  std::string error;
-  switch (ParseOptions(arguments, &options, &error)) {
-    case ParseResult::kHelp:
-      std::fputs(HelpText(), stdout);
-      return 0;
-    case ParseResult::kVersion:
-      std::puts("whydrop-collector " WHYDROP_COLLECTOR_VERSION);
-      return 0;
-    case ParseResult::kError:
-      std::fprintf(stderr, "whydrop-collector: %s (see --help)\n", error.c_str());
-      return kExitUsage;
-    case ParseResult::kRun:
-      break;
+Environment OwnEnvironment() {
+  Environment found;
+  const std::string prefix = kEnvironmentPrefix;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    const std::string text = *variable;
+    const size_t equals = text.find('=');
+    if (equals == std::string::npos || text.compare(0, prefix.size(), prefix) != 0) continue;
+    found.emplace_back(text.substr(0, equals), text.substr(equals + 1));
   }
+  return found;
+}
+
+void Check(const Loaded& loaded) {
+  if (!loaded.options.tls_cert.empty()) {
+    Metrics metrics;
+    HttpServer(&metrics).LoadCertificate(loaded.options.tls_cert, loaded.options.tls_key);
+  }
+  std::fputs(EffectiveText(loaded).c_str(), stdout);
+}
+
+void Act(const Loaded& loaded) {
+  switch (loaded.mode) {
+    case Mode::kHelp:
+      std::fputs(HelpText(loaded.command).c_str(), stdout);
+      return;
+    case Mode::kVersion:
+      std::puts("whydrop-collector " WHYDROP_COLLECTOR_VERSION);
+      return;
+    case Mode::kCheck:
+      return Check(loaded);
+    case Mode::kRun:
+      ConfigureLog(loaded.options.log_level, loaded.options.log_format);
+      return Run(loaded.options);
+  }
+}
+
+int Main(const std::vector<std::string>& arguments) {
   try {
-    Run(options);
+    Act(LoadOptions(arguments, OwnEnvironment()));
     return 0;
+  } catch (const ConfigError& error) {
+    std::fprintf(stderr, "whydrop-collector: %s (see --help)\n", error.what());
+    return kExitUsage;
   } catch (const std::exception& failure) {
     std::fprintf(stderr, "whydrop-collector: %s\n", failure.what());
     return kExitFailure;

@@ -22,6 +22,7 @@ namespace whydrop::collector {
   X(kUnreadable, "requests_unreadable_total", "Bodies that are no batch, too large or not gzip.")             \
   X(kUnauthorized, "requests_unauthorized_total", "Batches without the key that they need.")                  \
   X(kRateLimited, "requests_rate_limited_total", "Requests beyond the rate limit.")                           \
+  X(kOverQuota, "batches_over_quota_total", "Batches beyond their app's quota.")                              \
   X(kRefusedConnections, "connections_refused_total", "HTTP connections beyond the limit.")                   \
   X(kRecords, "records_total", "Connection records stored.")                                                  \
   X(kRecordsOverLimit, "records_over_limit_total", "Records beyond what one session may contribute.")         \

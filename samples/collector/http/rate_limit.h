@@ -10,6 +10,8 @@
 #include <string>
 #include <unordered_map>
 
+#include "samples/collector/http/token_bucket.h"
+
 namespace whydrop::collector {
 
 class RateLimit {
@@ -19,15 +21,10 @@ class RateLimit {
   bool Take(const std::string& sender, uint64_t now_ms);
 
  private:
-  struct Bucket {
-    uint64_t tokens_milli = 0;
-    uint64_t filled_ms = 0;
-  };
-
   const uint64_t per_second_;
   const size_t salt_;
   std::mutex mutex_;
-  std::unordered_map<size_t, Bucket> buckets_;  // guarded by mutex_
+  std::unordered_map<size_t, TokenBucket> buckets_;  // guarded by mutex_
 };
 
 }  // namespace whydrop::collector

@@ -28,6 +28,12 @@ bool SameKey(const std::string& wanted, const std::string& given) {
   return different == 0;
 }
 
+bool IsOneOf(const std::set<std::string>& keys, const std::string& given) {
+  bool found = false;
+  for (const std::string& key : keys) found |= SameKey(key, given);
+  return found;
+}
+
 HttpResponse AckResponse(const BatchKey& key, const BodyHash& sha256, v1::Ack::Verdict verdict) {
   v1::Ack ack;
   ack.mutable_id()->set_session_id(key.session_id.data(), key.session_id.size());
@@ -41,9 +47,9 @@ HttpResponse AckResponse(const BatchKey& key, const BodyHash& sha256, v1::Ack::V
   return response;
 }
 
-HttpResponse TryLater(unsigned status, const std::string& message) {
+HttpResponse TryLater(unsigned status, const std::string& message, int64_t after_s = 10) {
   HttpResponse response = ErrorResponse(status, message);
-  response.headers.emplace_back("Retry-After", "10");
+  response.headers.emplace_back("Retry-After", std::to_string(after_s));
   return response;
 }
 
@@ -88,7 +94,8 @@ Ingest::Ingest(const Options& options, Store* store, ClockFn now, Metrics* metri
       store_(store),
       now_(std::move(now)),
       metrics_(metrics),
-      rate_limit_(options.rate_limit) {}
+      rate_limit_(options.rate_limit),
+      quotas_(options.quotas, options.server_quotas) {}
 
 void Ingest::Handle(HttpRequest request, const RespondFn& respond) {
   if (request.path == "/healthz") {
@@ -139,7 +146,7 @@ void Ingest::TakeBatch(const HttpRequest& request, const RespondFn& respond) {
   HttpResponse refusal;
   if (!Authorize(batch.session, request.key, &refusal)) {
     metrics_->Add(Counter::kUnauthorized);
-    LogWarning("unauthorized", "a batch of " + batch.session.app_id + " came without the key that it needs");
+    LogWarning("unauthorized", "a batch came without the key that it needs", {{"app_id", batch.session.app_id}});
     return respond(std::move(refusal));
   }
   if (options_.disabled_apps.count(batch.session.app_id) != 0) {
@@ -148,12 +155,17 @@ void Ingest::TakeBatch(const HttpRequest& request, const RespondFn& respond) {
   }
   if (decoded == DecodeResult::kOutOfBounds) {
     metrics_->Add(Counter::kOutOfBounds);
-    LogWarning("rejected", "a batch of " + batch.session.app_id + " is " + error);
+    LogWarning("rejected", "a batch is " + error, {{"app_id", batch.session.app_id}});
     HttpResponse response = AckResponse(batch.key, batch.sha256, v1::Ack::REJECTED);
     response.headers.emplace_back("X-Whydrop-Error", error);
     return respond(std::move(response));
   }
   batch.received_unix_s = now_();
+  if (const int64_t wait_s = quotas_.Take(batch.session, batch.received_unix_s, SteadyMs()); wait_s != 0) {
+    metrics_->Add(Counter::kOverQuota);
+    LogWarning("quota", "an app is over its quota", {{"app_id", batch.session.app_id}});
+    return respond(TryLater(429, "the quota of this app_id is used up", wait_s));
+  }
   batch.reference_unix_s = batch.received_unix_s - ParseAge(request.age);
   const auto done = [key = batch.key, sha256 = batch.sha256, metrics = metrics_, respond](StoreVerdict verdict) {
     respond(StoreResponse(verdict, key, sha256, metrics));
@@ -168,7 +180,7 @@ bool Ingest::Authorize(const SessionInfo& session, const std::string& key, HttpR
   const auto& keys = server ? options_.server_keys : options_.keys;
   const auto wanted = keys.find(session.app_id);
   if (wanted != keys.end()) {
-    if (SameKey(wanted->second, key)) return true;
+    if (IsOneOf(wanted->second, key)) return true;
     *refusal = ErrorResponse(
         401, std::string("X-Whydrop-Key is not the ") + (server ? "server key" : "key") + " of this app_id");
     return false;

@@ -6,10 +6,11 @@
 
 #include <string>
 
+#include "samples/collector/config/options.h"
 #include "samples/collector/http/http_server.h"
-#include "samples/collector/metrics.h"
-#include "samples/collector/options.h"
 #include "samples/collector/http/rate_limit.h"
+#include "samples/collector/ingest/quota.h"
+#include "samples/collector/metrics.h"
 #include "samples/collector/store/store.h"
 
 namespace whydrop::collector {
@@ -31,6 +32,7 @@ class Ingest {
   const ClockFn now_;
   Metrics* const metrics_;
   RateLimit rate_limit_;
+  QuotaBook quotas_;
 };
 
 // The seconds of X-Whydrop-Age: 0 for garbage and negative numbers, at most 400 days.

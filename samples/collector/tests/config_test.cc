@@ -1,0 +1,198 @@
+#include <doctest/doctest.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+#include "samples/collector/config/load.h"
+
+using namespace whydrop::collector;
+
+namespace {
+
+using Arguments = std::vector<std::string>;
+
+Options Load(const Arguments& arguments, const Environment& environment = {}) {
+  return LoadOptions(arguments, environment).options;
+}
+
+std::string ErrorOf(const Arguments& arguments, const Environment& environment = {}) {
+  try {
+    LoadOptions(arguments, environment);
+  } catch (const ConfigError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+// A file that is gone with its owner.
+class File {
+ public:
+  explicit File(const std::string& content)
+      : path_((std::filesystem::temp_directory_path() / ("whydrop-config-test-" + std::to_string(++count_))).string() +
+              "-" + std::to_string(std::hash<std::string>()(content))) {
+    std::ofstream(path_) << content;
+  }
+  ~File() { std::remove(path_.c_str()); }
+  const std::string& path() const { return path_; }
+
+ private:
+  static inline int count_ = 0;
+  std::string path_;
+};
+
+bool Contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("flags are taken in both spellings") {
+  const Options options =
+      Load({"--listen=[::1]:9", "--key", "game=a=b", "--key=two=k", "--trusted-proxy", "10.0.0.0/8"});
+  CHECK(options.listen.host == "::1");
+  CHECK(options.listen.port == 9);
+  CHECK(options.keys.at("game").count("a=b") == 1);
+  CHECK(options.keys.at("two").count("k") == 1);
+  CHECK(options.trusted_proxies.size() == 1);
+}
+
+TEST_CASE("every default obeys its own rule") {
+  for (const OptionRow& row : OptionTable()) {
+    if (row.fallback == nullptr) continue;
+    Options options;
+    CHECK_MESSAGE(row.take(row.fallback, &options), row.name);
+  }
+  CHECK(Load({}).listen.port == 8787);
+  CHECK(Load({}).store_url == "sqlite:whydrop.db");
+}
+
+TEST_CASE("a wrong flag is named") {
+  for (const OptionRow& row : OptionTable()) {
+    const std::string flag = std::string("--") + row.name;
+    CHECK(Contains(ErrorOf({flag}), flag));
+    CHECK(Contains(ErrorOf({flag, ""}), flag));
+    // A file can have any name, and the store's is judged by the store.
+    const std::string argument = row.argument;
+    if (argument != "FILE" && argument != "URL") CHECK(Contains(ErrorOf({flag, "!"}), flag + ": "));
+  }
+  CHECK(Contains(ErrorOf({"stray"}), "stray"));
+  CHECK(Contains(ErrorOf({"--nope", "x"}), "--nope"));
+  CHECK(Contains(ErrorOf({"--tls-key", "k"}), "--tls-cert"));
+  CHECK(LoadOptions({"--help"}, {}).mode == Mode::kHelp);
+}
+
+TEST_CASE("the three sources say every option with one meaning") {
+  const std::map<std::string, std::string> examples = {{"ADDRESS:PORT", "127.0.0.1:7"},
+                                                       {"NAME", "drops.example.com"},
+                                                       {"URL", "sqlite:x"},
+                                                       {"APP_ID=KEY", "game=k"},
+                                                       {"APP_ID=N/s", "game=5/s"},
+                                                       {"APP_ID", "game"},
+                                                       {"FILE", "f"},
+                                                       {"CIDR", "10.0.0.0/8"},
+                                                       {"SECONDS", "7"},
+                                                       {"N", "7"},
+                                                       {"LEVEL", "debug"},
+                                                       {"FORMAT", "json"}};
+  for (const OptionRow& row : OptionTable()) {
+    CAPTURE(row.name);
+    const std::string value = examples.at(row.argument);
+    std::string variable = kEnvironmentPrefix;
+    for (const char c : std::string(row.name)) variable += c == '-' ? '_' : static_cast<char>(c & ~0x20);
+    const File file(std::string(row.name) + " = \"" + value + "\"\n");
+    std::vector<std::string> shown;
+    for (const auto& [arguments, environment] : std::initializer_list<std::pair<Arguments, Environment>>{
+             {{std::string("--") + row.name, value}, {}}, {{}, {{variable, value}}}, {{"--config", file.path()}, {}}}) {
+      Arguments all = arguments;
+      const bool tls = std::string(row.name).compare(0, 3, "tls") == 0;
+      if (tls) all.insert(all.end(), {std::string(row.name) == "tls-key" ? "--tls-cert" : "--tls-key", "g"});
+      Loaded loaded = LoadOptions(all, environment);
+      for (Setting& setting : loaded.settings.at(row.name)) setting.where = "";
+      shown.push_back(EffectiveText(loaded));
+    }
+    CHECK(shown[0] == shown[1]);
+    CHECK(shown[0] == shown[2]);
+  }
+}
+
+TEST_CASE("flags go before the environment, and that before the file, and lists are not mixed") {
+  const File file("rate-limit = 3\nthreads = 3\ndrain = 3\nkey = [\"a=file\", \"b=file\"]\n");
+  const Options options = Load({"--config", file.path(), "--rate-limit", "1"}, {{"WHYDROP_COLLECTOR_RATE_LIMIT", "2"},
+                                                                                {"WHYDROP_COLLECTOR_THREADS", "2"},
+                                                                                {"WHYDROP_COLLECTOR_KEY", "a=x  c=y"}});
+  CHECK(options.rate_limit == 1);
+  CHECK(options.threads == 2);
+  CHECK(options.drain_s == 3);
+  CHECK(options.keys == KeysByApp{{"a", {"x"}}, {"c", {"y"}}});
+  CHECK(Load({}, {{"WHYDROP_COLLECTOR_CONFIG", file.path()}}).rate_limit == 3);
+}
+
+TEST_CASE("an error names the source, its line and the key") {
+  const File number("# comment\nrate-limit = \"many\"\n");
+  CHECK(Contains(ErrorOf({"--config", number.path()}), number.path() + " line 2: rate-limit: 'many' is not"));
+  const File unknown("threads = 2\nthreadz = 2\n");
+  CHECK(Contains(ErrorOf({"--config", unknown.path()}), unknown.path() + " line 2: threadz is no option"));
+  const File table("threads = 2\n[section]\n");
+  CHECK(Contains(ErrorOf({"--config", table.path()}), table.path() + " line 2: section is no option"));
+  const File kind("threads = 2\n\nrate-limit = 1.5\n");
+  CHECK(Contains(ErrorOf({"--config", kind.path()}), kind.path() + " line 3: rate-limit"));
+  const File twice("threads = [\n1, 2]\n");
+  CHECK(Contains(ErrorOf({"--config", twice.path()}), "threads: takes one value"));
+  const File element("key = [\n  \"a=b\",\n  \"nonsense\"]\n");
+  CHECK(Contains(ErrorOf({"--config", element.path()}), element.path() + " line 3: key"));
+  const File syntax("threads = 2\nrate-limit 3\n");
+  CHECK(Contains(ErrorOf({"--config", syntax.path()}), syntax.path() + " line 2"));
+  CHECK(Contains(ErrorOf({"--config", "/nonexistent.toml"}), "/nonexistent.toml"));
+  CHECK(Contains(ErrorOf({}, {{"WHYDROP_COLLECTOR_THREADS", "x"}}), "WHYDROP_COLLECTOR_THREADS"));
+  CHECK(Contains(ErrorOf({}, {{"WHYDROP_COLLECTOR_THREAD", "1"}}), "WHYDROP_COLLECTOR_THREAD is no option"));
+}
+
+TEST_CASE("a configuration file cannot name another") {
+  const File file("config = \"x\"\n");
+  CHECK(Contains(ErrorOf({"--config", file.path()}), "config is no option"));
+}
+
+TEST_CASE("secrets are read from files, one on each line, and are never shown") {
+  const File keys("# old and new\ngame=old-secret\n\n  game=new-secret  \r\n");
+  const Loaded loaded =
+      LoadOptions({"--key-file", keys.path(), "--store", "clickhouse:http://u:hidden@h1:8123/db"}, {});
+  CHECK(loaded.options.keys == KeysByApp{{"game", {"old-secret", "new-secret"}}});
+  const std::string text = EffectiveText(loaded);
+  CHECK(Contains(text, "game=(secret)"));
+  CHECK(Contains(text, keys.path() + " line 2 (--key-file)"));
+  CHECK(Contains(text, "clickhouse:http://h1:8123/db"));
+  CHECK_FALSE(Contains(text, "-secret\""));
+  CHECK_FALSE(Contains(text, "hidden"));
+  const File config("server-key-file = \"" + keys.path() + "\"\n");
+  CHECK(Load({"--config", config.path()}).server_keys.at("game").size() == 2);
+  CHECK(Load({}, {{"WHYDROP_COLLECTOR_KEY_FILE", keys.path()}}).keys.at("game").size() == 2);
+
+  const File bad("game=fine\nno secret here\n");
+  const std::string error = ErrorOf({"--key-file", bad.path()});
+  CHECK(Contains(error, bad.path() + " line 2 (--key-file): '(secret)' is not"));
+  CHECK_FALSE(Contains(error, "no secret here"));
+  CHECK(Contains(ErrorOf({"--key-file", "/nonexistent"}), "--key-file: cannot read '/nonexistent'"));
+  CHECK(Contains(ErrorOf({"--listen-file", keys.path()}), "--listen-file"));
+}
+
+TEST_CASE("an app may have several keys and several quotas") {
+  const Options options =
+      Load({"--key", "game=a", "--key", "game=b", "--quota", "game=10/s", "--quota", "game=5000/day"});
+  CHECK(options.keys.at("game").size() == 2);
+  REQUIRE(options.quotas.at("game").size() == 2);
+  CHECK(options.quotas.at("game")[1].batches == 5000);
+  CHECK(options.quotas.at("game")[1].period == QuotaPeriod::kDay);
+  for (const char* wrong : {"game=0/s", "game=5", "game=5/h", "=5/s", "game=-1/s", "game=99999999999999/s"}) {
+    CHECK(Contains(ErrorOf({"--quota", wrong}), "--quota"));
+  }
+}
+
+TEST_CASE("an admin host is a name without a port, compared in lower case") {
+  CHECK(Load({"--admin-host", "Drops.Example.com"}).admin_hosts.count("drops.example.com") == 1);
+  CHECK(Contains(ErrorOf({"--admin-host", "drops.example.com:8788"}), "--admin-host"));
+}
+
+TEST_CASE("a password in a URL is cut out and nothing else is") {
+  CHECK(WithoutPassword("clickhouse:http://u:p@h/d?x=a@b") == "clickhouse:http://h/d?x=a@b");
+  CHECK(WithoutPassword("clickhouse:http://h:1,h:2/d") == "clickhouse:http://h:1,h:2/d");
+  CHECK(WithoutPassword("sqlite:/a@b.db") == "sqlite:/a@b.db");
+}
