@@ -8,36 +8,6 @@
 namespace whydrop::collector {
 namespace {
 
-ConnectionView MakeView(const std::string& token_hash, const StoredEnd* client, const StoredEnd* server,
-                        const JoinTime& time) {
-  ConnectionView view;
-  view.token_hash = token_hash;
-  Judgement judgement = JudgeEnds(client, server, time);
-  view.joined = std::move(judgement.joined);
-  view.pending = judgement.decided_s != 0;
-  if (client != nullptr) view.client = client->view;
-  if (server != nullptr) view.server = server->view;
-  return view;
-}
-
-// Of all clients that reported the token, or of the one whose session is asked for.
-std::vector<ConnectionView> ViewsOf(const std::string& token_hash, const std::vector<StoredEnd>& ends,
-                                    const JoinTime& time, const std::string& session_id = "") {
-  const StoredEnd* server = BestServer(ends);
-  size_t clients = 0;
-  std::vector<ConnectionView> views;
-  for (const StoredEnd& end : ends) {
-    if (end.role != Role::kClient) continue;
-    ++clients;
-    const bool asked = session_id.empty() || end.view.session_id == session_id ||
-                       (server != nullptr && server->view.session_id == session_id);
-    if (asked) views.push_back(MakeView(token_hash, &end, server, time));
-  }
-  if (clients == 0 && server != nullptr) views.push_back(MakeView(token_hash, nullptr, server, time));
-  for (ConnectionView& view : views) view.duplicate_token = clients > 1;
-  return views;
-}
-
 std::string RowsSql(const ConnectionQuery& query, const std::string& prefix) {
   std::string sql =
       "SELECT c.app_id, c.at_s, r.token_hash, s.session_id, c.kind, c.decided_s, c.count, c.cause, c.confidence, "
@@ -76,7 +46,7 @@ ConnectionRow RowAt(const Statement& at, int64_t now_s) {
 
 std::vector<ConnectionView> ReadConnections(const Database& db, const std::string& app_id,
                                             const std::string& token_hash, const JoinTime& time) {
-  return ViewsOf(token_hash, EndReader(db).ByToken(app_id, token_hash), time);
+  return ViewsOfToken(token_hash, EndReader(db).ByToken(app_id, token_hash), time);
 }
 
 std::vector<ConnectionView> ReadConnectionsOfSession(const Database& db, const std::string& app_id,
@@ -94,15 +64,12 @@ std::vector<ConnectionView> ReadConnectionsOfSession(const Database& db, const s
     const std::string token_hash = records.TextAt(1);
     if (!token_hash.empty()) {
       if (!seen.insert(token_hash).second) continue;
-      for (ConnectionView& view : ViewsOf(token_hash, reader.ByToken(app_id, token_hash), time, session_id)) {
+      for (ConnectionView& view : ViewsOfToken(token_hash, reader.ByToken(app_id, token_hash), time, session_id)) {
         views.push_back(std::move(view));
       }
       continue;
     }
-    for (const StoredEnd& end : reader.ById(records.IntAt(0))) {
-      const bool client = end.role == Role::kClient;
-      views.push_back(MakeView("", client ? &end : nullptr, client ? nullptr : &end, time));
-    }
+    for (const StoredEnd& end : reader.ById(records.IntAt(0))) views.push_back(ViewOfOne(end, time));
   }
   return views;
 }

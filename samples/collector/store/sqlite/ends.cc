@@ -52,28 +52,4 @@ std::vector<StoredEnd> EndReader::Read(Statement* statement) {
   return ends;
 }
 
-Judgement JudgeEnds(const StoredEnd* client, const StoredEnd* server, const JoinTime& time) {
-  Judgement judgement;
-  const bool server_tells = server != nullptr && TellsAnEnd(server->view.record);
-  const StoredEnd* one = client == nullptr ? server : (server_tells ? nullptr : client);
-  if (one != nullptr && one->has_token && one->received_s + time.window_s > time.now_s) {
-    judgement.decided_s = one->received_s + time.window_s;
-  }
-  std::optional<EndRecord> client_record, server_record;
-  if (client != nullptr) client_record = client->view.record;
-  if (server_tells || (server != nullptr && judgement.decided_s == 0)) server_record = server->view.record;
-  judgement.joined = Join(client_record, server_record, client != nullptr && client->recovered);
-  if (server != nullptr) judgement.joined.server_error = ServerErrorName(server->view.record);
-  return judgement;
-}
-
-const StoredEnd* BestServer(const std::vector<StoredEnd>& ends) {
-  const StoredEnd* best = nullptr;
-  for (const StoredEnd& end : ends) {
-    if (end.role != Role::kServer) continue;
-    if (best == nullptr || TellsAnEnd(end.view.record) || !TellsAnEnd(best->view.record)) best = &end;
-  }
-  return best;
-}
-
 }  // namespace whydrop::collector

@@ -10,21 +10,9 @@
 #include <vector>
 
 #include "samples/collector/store/sqlite/db.h"
-#include "samples/collector/store/store.h"
+#include "samples/collector/store/judgement.h"
 
 namespace whydrop::collector {
-
-struct StoredEnd {
-  int64_t id = 0;
-  int64_t session = 0;
-  Role role = Role::kClient;
-  std::string app_id;
-  bool has_token = false;
-  std::string network;
-  int64_t received_s = 0;  // when its report arrived
-  bool recovered = false;  // a later connection of the session names it as its previous one, and stood
-  EndView view;
-};
 
 class EndReader {
  public:
@@ -39,24 +27,6 @@ class EndReader {
   Statement by_token_;
   Statement by_id_;
 };
-
-// How long ends wait for each other, and what time it is.
-struct JoinTime {
-  int64_t now_s = 0;
-  int64_t window_s = 0;
-};
-
-struct Judgement {
-  Joined joined;
-  int64_t decided_s = 0;  // it waits for the other end until then; 0: it is decided
-};
-
-// One end or both; `client` may be nullptr, or `server`. A running server's record that tells no end yet is no word
-// about it until the window has passed.
-Judgement JudgeEnds(const StoredEnd* client, const StoredEnd* server, const JoinTime& time);
-
-// The server's record to join with: the last one that tells an end, else the last one; nullptr if there is none.
-const StoredEnd* BestServer(const std::vector<StoredEnd>& ends);
 
 }  // namespace whydrop::collector
 

@@ -1,15 +1,11 @@
 #include "samples/collector/store/sqlite/findings.h"
 
 #include "samples/collector/model/findings.h"
+#include "samples/collector/store/groups.h"
 #include "samples/collector/store/sqlite/filters.h"
 
 namespace whydrop::collector {
 namespace {
-
-constexpr int kMaxNamed = 20;
-// A network is told when at least this many of its connections were reset, three times as often as the others'.
-constexpr uint64_t kLeastResets = 5;
-constexpr uint64_t kTimesAsOften = 3;
 
 uint64_t CountAt(const Statement& row, int column) { return static_cast<uint64_t>(row.IntAt(column)); }
 
@@ -40,41 +36,18 @@ void ReadOfConnections(const Database& db, const ConnectionFilter& filter, const
 }
 
 // Resets that nobody is known to have sent.
-const std::string kIsReset = "cause IN (" + std::to_string(WHYDROP_CAUSE_PATH_RESET) + ", " +
-                             std::to_string(WHYDROP_CAUSE_PATH_STATE_LOST) + ", " +
-                             std::to_string(WHYDROP_CAUSE_RESET_AFTER_SILENCE) + ", " +
-                             std::to_string(WHYDROP_CAUSE_RESET_AMBIGUOUS) + ")";
+const std::string kIsReset = "cause IN (" + ResetCauses() + ")";
 
 void ReadResetsByNetwork(const Database& db, const ConnectionFilter& filter, uint64_t drops,
                          std::vector<Finding>* out) {
-  struct Network {
-    std::string label;
-    uint64_t connections, resets, dropped;
-  };
   Statement rows(db, "SELECT network, sum(count), sum(CASE WHEN " + kIsReset +
                          " THEN count ELSE 0 END), sum(CASE WHEN " + kIsReset + " AND " + kIsDrop +
                          " THEN count ELSE 0 END) FROM connections WHERE kind = 0" + ConnectionConditions(filter) +
                          " GROUP BY network ORDER BY 3 DESC, 1");
   BindConnectionFilter(filter, &rows);
-  std::vector<Network> networks;
-  uint64_t connections = 0, resets = 0;
-  while (rows.Step()) {
-    networks.push_back({rows.TextAt(0), CountAt(rows, 1), CountAt(rows, 2), CountAt(rows, 3)});
-    connections += networks.back().connections;
-    resets += networks.back().resets;
-  }
-  Finding finding{&kFindings[kFindingTexts - 1], "network", 0, 0, drops, {}};
-  for (const Network& network : networks) {
-    const uint64_t others = connections - network.connections;
-    const uint64_t others_resets = resets - network.resets;
-    // resets / connections here against the same of all others, without a division.
-    const bool more = network.resets * others >= kTimesAsOften * others_resets * network.connections;
-    if (network.label.empty() || network.resets < kLeastResets || others == 0 || !more) continue;
-    finding.count += network.resets;
-    finding.dropped += network.dropped;
-    if (finding.who.size() < kMaxNamed) finding.who.push_back({network.label, network.resets});
-  }
-  if (finding.count != 0) out->push_back(std::move(finding));
+  std::vector<NetworkCount> networks;
+  while (rows.Step()) networks.push_back({rows.TextAt(0), CountAt(rows, 1), CountAt(rows, 2), CountAt(rows, 3)});
+  if (std::optional<Finding> finding = FindResetsOnOneNetwork(networks, drops)) out->push_back(std::move(*finding));
 }
 
 }  // namespace

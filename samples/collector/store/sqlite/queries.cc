@@ -2,15 +2,11 @@
 
 #include <algorithm>
 
+#include "samples/collector/store/groups.h"
 #include "samples/collector/store/sqlite/filters.h"
 
 namespace whydrop::collector {
 namespace {
-
-constexpr size_t kMaxGroups = 10000;
-const std::string kTagPrefix = "tag:";
-
-bool IsTag(const std::string& dimension) { return dimension.compare(0, kTagPrefix.size(), kTagPrefix) == 0; }
 
 // Dimensions arrive checked; the values of a tag are bound, so that nothing of the asker's gets into the SQL.
 std::string Column(const std::string& dimension, size_t index) {
@@ -21,28 +17,9 @@ std::string Column(const std::string& dimension, size_t index) {
   return "c." + dimension;
 }
 
-std::string PlatformName(int64_t platform) {
-  static constexpr const char* kNames[] = {"unknown", "linux", "windows", "wine"};
-  return platform >= 0 && platform <= 3 ? kNames[platform] : "unknown";
-}
-
-// A cause's side is its hundreds digit, so any known cause of that hundred names it.
-std::string SideName(int64_t hundreds) {
-  int count = 0;
-  const Cause* causes = AllCauses(&count);
-  for (int i = 0; i < count; ++i) {
-    if (causes[i] / 100 == hundreds) return CauseSide(causes[i]);
-  }
-  return "unknown";
-}
-
 std::string ValueName(const std::string& dimension, const Statement& row, int column) {
-  const int64_t number = row.IntAt(column);
-  if (dimension == "cause") return CauseName(static_cast<Cause>(number));
-  if (dimension == "side") return SideName(number);
-  if (dimension == "outcome") return OutcomeName(static_cast<Outcome>(number));
-  if (dimension == "platform") return PlatformName(number);
-  return row.TextAt(column);
+  const std::optional<std::string> name = NameOfNumber(dimension, row.IntAt(column));
+  return name ? *name : row.TextAt(column);
 }
 
 // Without a time most rows are wanted: the plus keeps SQLite from fetching them one by one through the index by time.

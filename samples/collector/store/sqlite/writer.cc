@@ -18,11 +18,6 @@ constexpr int64_t kMissedAtOnce = 4;       // servers, each with all that were o
 constexpr int64_t kSilentClients = 2;
 constexpr const char* kOther = "(other)";
 
-bool IsSilence(Cause cause) {
-  return cause == WHYDROP_CAUSE_PATH_TIMEOUT || cause == WHYDROP_CAUSE_PATH_UNREACHABLE ||
-         cause == WHYDROP_CAUSE_RESET_AFTER_SILENCE;
-}
-
 template <size_t N>
 std::string_view View(const std::array<uint8_t, N>& bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), N};
