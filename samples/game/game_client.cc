@@ -36,7 +36,6 @@ constexpr uint64_t kPingIntervalMs = 400;
 constexpr uint64_t kMoveIntervalMs = 200;
 constexpr uint64_t kDrainMs = 2000;
 constexpr int kConnectMs = 5000;
-constexpr uint32_t kFlushMs = 20000;
 // The scenario begins when this many pings were answered, after about half a second.
 constexpr int kPongsBeforeAct = 2;
 
@@ -188,21 +187,6 @@ void GameClient::LeaveConnection() {
   channel_->Close(channel_->announced());
 }
 
-// The launch after: in a real game this happens by itself, some seconds after the start.
-int Relaunch() {
-  const whydrop_result flushed = whydrop_flush(kFlushMs);
-  whydrop_last_session last{};
-  last.struct_size = sizeof last;
-  if (whydrop_get_last_session(&last) == WHYDROP_OK) {
-    std::printf("last session: %s code %u, %u open connections, %llu ms\n", whydrop_cause_name(last.end), last.code,
-                last.open_connections, static_cast<unsigned long long>(last.uptime_ms));
-  } else {
-    std::printf("last session: none\n");
-  }
-  std::printf("flush: %d\n", flushed);
-  return flushed == WHYDROP_OK ? 0 : 1;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -212,11 +196,13 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "game_client: --scenario must be one of: %s\n", game::ScenarioNames().c_str());
     return 2;
   }
-  game::StartWhydrop(options, WHYDROP_ROLE_CLIENT,
-                     options.Has("--deny-consent") ? WHYDROP_CONSENT_DENIED : WHYDROP_CONSENT_GRANTED, WHYDROP_DEFAULT);
+  whydrop_config config;
+  WHYDROP_CONFIG_INIT(&config);
+  config.consent = options.Has("--deny-consent") ? WHYDROP_CONSENT_DENIED : WHYDROP_CONSENT_GRANTED;
+  game::StartWhydrop(options, config);
   int status = 0;
   if (options.Has("--relaunch")) {
-    status = Relaunch();
+    status = game::Relaunch();
   } else {
     whydrop_set_tag("scenario", scenario->name);
     GameClient(*scenario, options).Play();

@@ -7,6 +7,8 @@
 namespace game {
 namespace {
 
+constexpr uint32_t kFlushMs = 20000;
+
 enum class Kind { kUnknown, kFlag, kValue };
 
 Kind KindOf(const std::string& option, const std::string& usage) {
@@ -50,22 +52,31 @@ Address SplitAddress(const std::string& text) {
   return {text.substr(0, colon), text.substr(colon + 1)};
 }
 
-void StartWhydrop(const Options& options, int32_t role, int32_t consent, uint32_t rotate_interval_ms) {
+void StartWhydrop(const Options& options, whydrop_config config) {
   const std::string state_dir = options.Get("--state-dir", "");
   const std::string collector = options.Get("--collector", "");
   const std::string upload_url = collector + "/v1/batches";
-  whydrop_config config;
-  WHYDROP_CONFIG_INIT(&config);
-  config.role = role;
   config.app_id = "whydrop-demo";
   config.app_version = "1.0.0";
   config.state_dir = state_dir.empty() ? nullptr : state_dir.c_str();
   config.upload_url = collector.empty() ? nullptr : upload_url.c_str();
-  config.consent = consent;
-  config.rotate_interval_ms = rotate_interval_ms;
   config.log = PrintWarning;
   const whydrop_result result = whydrop_start(&config);
   if (result != WHYDROP_OK) std::fprintf(stderr, "whydrop did not start (%d); the game goes on without it\n", result);
+}
+
+int Relaunch() {
+  const whydrop_result flushed = whydrop_flush(kFlushMs);
+  whydrop_last_session last{};
+  last.struct_size = sizeof last;
+  if (whydrop_get_last_session(&last) == WHYDROP_OK) {
+    std::printf("last session: %s code %u, %u open connections, %llu ms\n", whydrop_cause_name(last.end), last.code,
+                last.open_connections, static_cast<unsigned long long>(last.uptime_ms));
+  } else {
+    std::printf("last session: none\n");
+  }
+  std::printf("flush: %d\n", flushed);
+  return flushed == WHYDROP_OK ? 0 : 1;
 }
 
 }  // namespace game

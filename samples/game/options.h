@@ -1,4 +1,4 @@
-// Command lines of the form --name value and --flag, for the two programs of the game.
+// Command lines of the form --name value and --flag, for the programs of the game.
 #ifndef SAMPLES_GAME_OPTIONS_H
 #define SAMPLES_GAME_OPTIONS_H
 
@@ -32,9 +32,13 @@ struct Address {
 };
 Address SplitAddress(const std::string& text);
 
-// Starts whydrop with what client and server have in common: --state-dir, --collector. Warnings go to stderr. The game
-// goes on when it cannot start.
-void StartWhydrop(const Options& options, int32_t role, int32_t consent, uint32_t rotate_interval_ms);
+// Starts whydrop with `config`, which WHYDROP_CONFIG_INIT made, and what all programs of the game have in common: name,
+// version, --state-dir, --collector, warnings to stderr. The game goes on when it cannot start.
+void StartWhydrop(const Options& options, whydrop_config config);
+
+// The launch after: uploads what the last one left and says how it ended. In a real game this happens by itself, some
+// seconds after the start. The exit status: 0 when nothing is left.
+int Relaunch();
 
 }  // namespace game
 

@@ -111,11 +111,11 @@ def batch(name, connections=(), app="game", version="1.0", role=0, rotation=0, p
 
 
 class Collector:
-    def __init__(self, directory, *flags, store="store.db", wait=True):
+    def __init__(self, directory, *flags, store="store.db", store_url=None):
         self.store = os.path.join(directory, store)
         self.process = subprocess.Popen(
-            [COLLECTOR, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--store", "sqlite:" + self.store,
-             *flags], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            [COLLECTOR, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0",
+             "--store", store_url or "sqlite:" + self.store, *flags], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         line = self.process.stdout.readline()
         parts = dict(word.split("=", 1) for word in line.split()[1:])
         self.ingest_port = int(parts["ingest"].rsplit(":", 1)[1])
@@ -181,8 +181,8 @@ class CollectorTest(unittest.TestCase):
         self.directory = tempfile.TemporaryDirectory()
         self.addCleanup(self.directory.cleanup)
 
-    def start(self, *flags):
-        collector = Collector(self.directory.name, *flags)
+    def start(self, *flags, store_url=None):
+        collector = Collector(self.directory.name, *flags, store_url=store_url)
         self.addCleanup(collector.stop)
         return collector
 
