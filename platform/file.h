@@ -1,5 +1,6 @@
-// Files and directories of the state directory. Paths are UTF-8. Everything is opened close-on-exec, nothing follows a
-// symbolic link in the last component, new directories are 0700 and new files 0600.
+// Files and directories of the state directory. Paths are UTF-8, of any length. No child inherits what is opened, nothing
+// follows a symbolic link in the last component, new directories and files are the user's alone (on Linux 0700 and 0600,
+// on Windows by the directory's access list).
 //
 // Thread rule: free functions from any thread; a File belongs to one thread at a time. Not for recording calls.
 #ifndef WHYDROP_PLATFORM_FILE_H
@@ -42,10 +43,10 @@ class File {
   Status Facts(FileFacts* out) const;
   // Reads up to `size` bytes at `offset`; *read is less only at the end of the file.
   Status ReadAt(uint64_t offset, void* data, size_t size, size_t* read) const;
-  Status WriteAt(uint64_t offset, const void* data, size_t size);
+  Status WriteAt(uint64_t offset, const void* data, size_t size) const;
   Status Sync();
-  // An exclusive lock that ends with this process, kBusy if another process holds it. Closing any other File of the same
-  // file in this process would release it: see IsOpenHere.
+  // An exclusive lock that ends with this process, kBusy if another process holds it. Where locks belong to the process,
+  // closing any other File of the same file in it would release it: see OpeningUnlocks.
   Status TryLock();
   void Close();
 
@@ -78,8 +79,9 @@ Status WriteDurablyIfAbsent(const std::string& path, const void* data, size_t si
 // The whole file, kCorrupt if it is larger than `limit`.
 Status ReadWhole(const std::string& path, size_t limit, std::string* out);
 
-// Whether this process has the file open under any descriptor, found without opening it.
-bool IsOpenHere(const std::string& path);
+// Whether opening and closing the file would release a lock that this process holds on it: it is open here under some
+// descriptor. Always false where a lock belongs to its handle (Windows): there TryLock of a second File is busy.
+bool OpeningUnlocks(const std::string& path);
 
 }  // namespace whydrop::platform
 

@@ -27,8 +27,13 @@ enum class Liveness { kDead, kAlive, kUnknown };
 // Whether that very process runs: kUnknown if it belongs to another pid namespace, where it cannot be seen.
 Liveness CheckProcess(const ProcessIdentity& process);
 
-// Differs after every boot. All zeros if the system does not say.
+// Names the boot of the system that runs now. All zeros if the system does not say.
 Id16 BootId();
+
+// Whether two ids, of this moment or kept, name the same boot. Not to be told by comparing bytes: where the system has no
+// id of a boot, the time of it serves, which is never exactly the same.
+enum class Boots { kUnknown, kSame, kOther };
+Boots CompareBoots(const Id16& one, const Id16& other);
 
 // The same for all processes of one machine, all zeros if unknown. Only ever used hashed together with the app id.
 Id16 MachineId();

@@ -18,8 +18,13 @@ void* WipedOnForkPage(size_t size);
 // Keeps this library's code in memory until the process ends, even when its module is unloaded.
 void PinLibrary();
 
-// Runs `hook` at exit() and quick_exit(). May be called again later: the newest hook runs first.
+// Runs `hook` at exit() and quick_exit(), on Windows at any orderly end of the process. May be called again later: the
+// newest hook runs first. A hook may run twice.
 void RunAtExit(void (*hook)());
+
+// The process ends, and the system has ended all other threads already, whatever they held locked (Windows, at the exit
+// of a DLL): no lock may be waited for any more. Always false on Linux.
+bool OtherThreadsWereEnded();
 
 // Closes down in order are told by the system (log-off, shutdown): `on_session_end` is then called on the worker's thread
 // or a thread of the system. On Linux there is no such notice to a process: returns kUnsupported.

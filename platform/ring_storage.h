@@ -25,8 +25,9 @@ class RingStorage {
   RingStorage& operator=(const RingStorage&) = delete;
 
   // Makes a new file of `size` bytes of zeros at `path`, locked, and its memory. Picks the mode by the file system: ext4,
-  // xfs and tmpfs are mapped after fallocate; btrfs after switching copy-on-write off; others and unknown ones are
-  // written record by record. Not OK: nothing was made, no file is left.
+  // xfs and tmpfs are mapped after fallocate; btrfs after switching copy-on-write off; NTFS on this machine's disks where
+  // the file is neither compressed nor sparse; others and unknown ones are written record by record. Not OK: nothing was
+  // made, no file is left.
   Status Create(const std::string& path, size_t size);
   // As Create with the mode given, for tests and for WHYDROP_CONSENT_DENIED (kVolatile, path unused).
   Status CreateAs(StorageMode mode, const std::string& path, size_t size);
@@ -64,13 +65,19 @@ class RingStorage {
   mutable std::atomic<uint32_t> writers_{0};
 
   Status MakeFile(StorageMode mode, const std::string& path, size_t size, bool only_known_systems);
+  void CloseFile();
+
+  // Of each system.
   Status MapFile(size_t size, bool only_known_systems);
   Status AllocatePrivate(size_t size);
-  void CloseFile();
+  Status SetFileSize(size_t size);
+  // Puts private memory in the place of the mapping, at the same addresses, in one step for all other threads.
+  enum class MappedContents { kZeros, kKept };
+  bool ReplaceMapping(MappedContents contents);
 };
 
-// If `address` lies in a mapped ring (a SIGBUS because another process cut the file), puts private memory in its place and
-// returns true. Signal-safe.
+// If `address` lies in a mapped ring whose file failed under it (a SIGBUS because another process cut the file, an in-page
+// error because the disk is gone), puts private memory in its place and returns true. Signal-safe.
 bool RescueRingMapping(uintptr_t address);
 
 }  // namespace whydrop::platform

@@ -26,6 +26,9 @@ set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
 
+# CMake would take libz.dll.a, and the DLL would then want a zlib1.dll beside it.
+set(ZLIB_LIBRARY /usr/${WHYDROP_MINGW_TRIPLE}/lib/libz.a CACHE FILEPATH "zlib, static")
+
 # Windows 10 1703: the first with SIO_TCP_INFO in the headers. What is newer than Windows 7 is asked for at run time.
 set(windows_definitions "-D_WIN32_WINNT=0x0A00 -DNTDDI_VERSION=0x0A000006 -DUNICODE -D_UNICODE -DNOMINMAX -DWIN32_LEAN_AND_MEAN")
 set(CMAKE_C_FLAGS_INIT "${windows_definitions}")

@@ -11,6 +11,7 @@
 #include <iterator>
 
 #include "platform/identity.h"
+#include "platform/last_error.h"
 #include "platform/linux/errno_status.h"
 #include "platform/linux/module_table.h"
 #include "platform/linux/registers.h"
@@ -227,7 +228,7 @@ bool DealtWithByPrevious(const struct sigaction& previous, int signal, siginfo_t
 }
 
 void HandleSignal(int signal, siginfo_t* info, void* raw_context) {
-  const ErrnoKeeper keep_errno;
+  const LastErrorKeeper keep_errno;
   const bool fault = info->si_code > 0;
   if (signal == SIGBUS && fault && RescueRingMapping(reinterpret_cast<uintptr_t>(info->si_addr))) return;
   Hook* hook = HookOf(signal);

@@ -29,18 +29,6 @@ inline Status StatusFromErrno(int error) {
   }
 }
 
-// Keeps errno for the caller: the game may look at it right after a recording call.
-class ErrnoKeeper {
- public:
-  ErrnoKeeper() : saved_(errno) {}
-  ~ErrnoKeeper() { errno = saved_; }
-  ErrnoKeeper(const ErrnoKeeper&) = delete;
-  ErrnoKeeper& operator=(const ErrnoKeeper&) = delete;
-
- private:
-  int saved_;
-};
-
 }  // namespace whydrop::platform
 
 #endif

@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 
+#include "platform/first_names.h"
 #include "platform/linux/errno_status.h"
 
 namespace whydrop::platform {
@@ -20,12 +20,6 @@ namespace {
 constexpr unsigned kRenameNoReplace = 1;  // RENAME_NOREPLACE, which older C libraries do not name
 
 int Descriptor(intptr_t handle) { return static_cast<int>(handle); }
-
-std::string Parent(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
 
 // No umask may widen or narrow what the contract promises to the owner; it can only narrow, which is harmless.
 constexpr mode_t kFileMode = 0600;
@@ -38,41 +32,7 @@ Status CheckDirectory(const std::string& path) {
   return ours ? OkStatus() : Status{StatusKind::kInvalid, 0};
 }
 
-// A name that no other thread, process or earlier run of the same pid uses: CreateNew refuses one that is taken.
-std::string TemporaryName(const std::string& path) {
-  static std::atomic<uint32_t> counter{0};
-  return path + "." + std::to_string(getpid()) + "-" + std::to_string(counter.fetch_add(1)) + ".tmp";
-}
-
-Status WriteTemporary(const std::string& path, const void* data, size_t size, std::string* temporary) {
-  File file;
-  Status status;
-  do {
-    *temporary = TemporaryName(path);
-    status = File::CreateNew(*temporary, &file);
-  } while (status.kind == StatusKind::kExists);
-  if (!status.ok()) return status;
-  status = file.WriteAt(0, data, size);
-  if (status.ok()) status = file.Sync();
-  file.Close();
-  if (!status.ok()) unlink(temporary->c_str());
-  return status;
-}
-
 }  // namespace
-
-File::~File() { Close(); }
-
-File::File(File&& other) noexcept : handle_(other.handle_) { other.handle_ = kNone; }
-
-File& File::operator=(File&& other) noexcept {
-  if (this != &other) {
-    Close();
-    handle_ = other.handle_;
-    other.handle_ = kNone;
-  }
-  return *this;
-}
 
 Status File::OpenExisting(const std::string& path, Mode mode, File* out) {
   // O_NONBLOCK: opening a pipe that somebody put there must not block.
@@ -123,7 +83,7 @@ Status File::ReadAt(uint64_t offset, void* data, size_t size, size_t* read) cons
   return OkStatus();
 }
 
-Status File::WriteAt(uint64_t offset, const void* data, size_t size) {
+Status File::WriteAt(uint64_t offset, const void* data, size_t size) const {
   const auto* bytes = static_cast<const uint8_t*>(data);
   while (size > 0) {
     const ssize_t count = pwrite(Descriptor(handle_), bytes, size, static_cast<off_t>(offset));
@@ -207,23 +167,17 @@ Status ListDirectory(const std::string& path, size_t limit, std::vector<std::str
     close(fd);
     return status;
   }
-  // A heap of the first `limit` names, so that a flooded directory costs no memory and the answer stays the same.
+  FirstNames first(limit);
   while (const dirent* entry = readdir(directory)) {
     bool regular = entry->d_type == DT_REG;
     if (entry->d_type == DT_UNKNOWN) {
       struct stat info = {};
       regular = fstatat(fd, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode);
     }
-    if (!regular) continue;
-    names->emplace_back(entry->d_name);
-    std::push_heap(names->begin(), names->end());
-    if (names->size() > limit) {
-      std::pop_heap(names->begin(), names->end());
-      names->pop_back();
-    }
+    if (regular) first.Add(entry->d_name);
   }
   closedir(directory);
-  std::sort_heap(names->begin(), names->end());
+  *names = first.Take();
   return OkStatus();
 }
 
@@ -253,49 +207,7 @@ Status SyncDirectory(const std::string& path) {
   return status;
 }
 
-Status WriteDurably(const std::string& path, const void* data, size_t size) {
-  std::string temporary;
-  Status status = WriteTemporary(path, data, size, &temporary);
-  if (!status.ok()) return status;
-  status = RenameReplacing(temporary, path);
-  if (!status.ok()) {
-    unlink(temporary.c_str());
-    return status;
-  }
-  return SyncDirectory(Parent(path));
-}
-
-Status WriteDurablyIfAbsent(const std::string& path, const void* data, size_t size, bool* existed) {
-  *existed = false;
-  std::string temporary;
-  Status status = WriteTemporary(path, data, size, &temporary);
-  if (!status.ok()) return status;
-  status = RenameIfAbsent(temporary, path);
-  if (!status.ok()) unlink(temporary.c_str());
-  if (status.kind == StatusKind::kExists) *existed = true;
-  if (!status.ok() && !*existed) return status;
-  // Also for a file that was there: its writer may have died between its rename and its sync.
-  return SyncDirectory(Parent(path));
-}
-
-Status ReadWhole(const std::string& path, size_t limit, std::string* out) {
-  File file;
-  Status status = File::OpenExisting(path, File::Mode::kRead, &file);
-  if (!status.ok()) return status;
-  FileFacts facts;
-  status = file.Facts(&facts);
-  if (!status.ok()) return status;
-  if (facts.size_bytes > limit) return {StatusKind::kCorrupt, 0};
-  std::string text(static_cast<size_t>(facts.size_bytes), '\0');
-  size_t read = 0;
-  status = file.ReadAt(0, text.data(), text.size(), &read);
-  if (!status.ok()) return status;
-  text.resize(read);
-  *out = std::move(text);
-  return OkStatus();
-}
-
-bool IsOpenHere(const std::string& path) {
+bool OpeningUnlocks(const std::string& path) {
   struct stat wanted = {};
   if (lstat(path.c_str(), &wanted) != 0) return false;
   DIR* descriptors = opendir("/proc/self/fd");

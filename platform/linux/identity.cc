@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "platform/id_text.h"
 #include "platform/linux/errno_status.h"
 #include "platform/linux/proc_file.h"
 
@@ -41,28 +42,9 @@ uint64_t PidNamespace() {
   return stat("/proc/self/ns/pid", &info) == 0 ? info.st_ino : 0;
 }
 
-// 32 hexadecimal digits; dashes between them are skipped.
 Id16 ReadId(const char* path) {
   std::string text;
-  Id16 id = {};
-  if (!ReadProcLine(path, &text)) return id;
-  size_t digits = 0;
-  for (const char c : text) {
-    int value = 0;
-    if (c >= '0' && c <= '9') {
-      value = c - '0';
-    } else if (c >= 'a' && c <= 'f') {
-      value = c - 'a' + 10;
-    } else if (c == '-') {
-      continue;
-    } else {
-      break;
-    }
-    if (digits == 2 * id.size()) break;
-    id[digits / 2] = static_cast<uint8_t>(id[digits / 2] << 4 | value);
-    ++digits;
-  }
-  return digits == 2 * id.size() ? id : Id16{};
+  return ReadProcLine(path, &text) ? ParseId(text) : Id16{};
 }
 
 }  // namespace
@@ -91,6 +73,11 @@ Liveness CheckProcess(const ProcessIdentity& process) {
 }
 
 Id16 BootId() { return ReadId("/proc/sys/kernel/random/boot_id"); }
+
+Boots CompareBoots(const Id16& one, const Id16& other) {
+  if (one == Id16{} || other == Id16{}) return Boots::kUnknown;
+  return one == other ? Boots::kSame : Boots::kOther;
+}
 
 Id16 MachineId() { return ReadId("/etc/machine-id"); }
 

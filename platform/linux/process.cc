@@ -83,6 +83,8 @@ void RunAtExit(void (*hook)()) {
   at_quick_exit(hook);
 }
 
+bool OtherThreadsWereEnded() { return false; }
+
 Status WatchSessionEnd(void (*)()) { return {StatusKind::kUnsupported, 0}; }
 
 bool OutOfMemoryKills(uint64_t* out) {

@@ -5,6 +5,7 @@
 #include <initializer_list>
 
 #include "platform/linux/errno_status.h"
+#include "platform/last_error.h"
 #include "platform/linux/netlink.h"
 #include "platform/linux/socket_address.h"
 #include "platform/socket_probe.h"
@@ -70,7 +71,7 @@ void ProbeLink(uint32_t interface_index, Known* up) {
 }  // namespace
 
 void ProbeRoute(const SocketIdentity& socket, RouteFacts* out) {
-  const ErrnoKeeper keep_errno;
+  const LastErrorKeeper keep_errno;
   *out = {};
   ProbeLink(socket.interface_index, &out->link_up);
   ProbeLocalAddress(socket.local, &out->local_address_present);
@@ -78,7 +79,7 @@ void ProbeRoute(const SocketIdentity& socket, RouteFacts* out) {
 }
 
 void ProbeDefaultRoute(RouteFacts* out) {
-  const ErrnoKeeper keep_errno;
+  const LastErrorKeeper keep_errno;
   *out = {};
   // Addresses reserved for documentation are in nobody's routing table, so they lead where everything unknown does.
   SocketAddress outside_v4;

@@ -8,6 +8,7 @@
 #include <csignal>
 
 #include "platform/crash_hooks.h"
+#include "platform/last_error.h"
 #include "platform/linux/errno_status.h"
 
 namespace whydrop::platform {
@@ -45,13 +46,13 @@ void MakeKey() { stack_key_made = pthread_key_create(&stack_key, ReleaseStack) =
 }  // namespace
 
 bool OnSignalStack() {
-  const ErrnoKeeper keep_errno;
+  const LastErrorKeeper keep_errno;
   stack_t now = {};
   return sigaltstack(nullptr, &now) == 0 && (now.ss_flags & SS_ONSTACK) != 0;
 }
 
 void AttachThreadForCrashes() {
-  const ErrnoKeeper keep_errno;
+  const LastErrorKeeper keep_errno;
   pthread_once(&stack_key_once, MakeKey);
   stack_t now = {};
   if (!stack_key_made || pthread_getspecific(stack_key) != nullptr) return;

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 
+#include "platform/last_error.h"
 #include "platform/linux/errno_status.h"
 #include "platform/linux/netlink.h"
 #include "platform/linux/socket_address.h"
@@ -100,7 +101,7 @@ void ProbeQueues(int fd, SocketFacts* out) {
 }  // namespace
 
 bool IdentifySocket(intptr_t socket, SocketIdentity* out) {
-  const ErrnoKeeper keep_errno;
+  const LastErrorKeeper keep_errno;
   *out = {};
   SocketIdentity found;
   if (!GetCookie(socket, &found.cookie)) return false;
@@ -128,7 +129,7 @@ bool IdentifySocket(intptr_t socket, SocketIdentity* out) {
 }
 
 void ProbeSocket(const SocketIdentity& socket, SocketFacts* out) {
-  const ErrnoKeeper keep_errno;
+  const LastErrorKeeper keep_errno;
   *out = {};
   uint64_t cookie = 0;
   if (!GetCookie(socket.socket, &cookie) || cookie != socket.cookie) return;

@@ -14,6 +14,7 @@
 #include <new>
 
 #include "platform/identity.h"
+#include "platform/last_error.h"
 #include "platform/linux/errno_status.h"
 
 namespace whydrop::platform {
@@ -86,7 +87,7 @@ Status Waiter::Open() {
 }
 
 void Waiter::Wake() {
-  const ErrnoKeeper keep_errno;
+  const LastErrorKeeper keep_errno;
   const uint64_t one = 1;
   // Refused only when the counter is full: then the waiter is awake already.
   [[maybe_unused]] const ssize_t written = write(static_cast<int>(handle_), &one, sizeof(one));

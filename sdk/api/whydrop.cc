@@ -1,8 +1,7 @@
-// The C interface: checks, translates and bounds what the game hands in, keeps its errno, and asks the session. No
+// The C interface: checks, translates and bounds what the game hands in, keeps its last error, and asks the session. No
 // logic.
 #include "whydrop/whydrop.h"
 
-#include <cerrno>
 #include <cstddef>
 #include <cstring>
 #include <utility>
@@ -13,26 +12,16 @@
 #include "core/labels.h"
 #include "platform/crash_hooks.h"
 #include "platform/identity.h"
+#include "platform/last_error.h"
 #include "session/guard.h"
 #include "session/session.h"
 
 using whydrop::BoundedLength;
 using whydrop::Loss;
 using whydrop::Session;
+using whydrop::platform::LastErrorKeeper;
 
 namespace {
-
-// Around every recording call that can make a system call.
-class KeepErrno {
- public:
-  KeepErrno() : saved_(errno) {}
-  ~KeepErrno() { errno = saved_; }
-  KeepErrno(const KeepErrno&) = delete;
-  KeepErrno& operator=(const KeepErrno&) = delete;
-
- private:
-  int saved_;
-};
 
 constexpr size_t kFirstField = 2 * sizeof(uint32_t);  // struct_size and what follows it
 
@@ -126,7 +115,7 @@ whydrop_result WHYDROP_CALL whydrop_set_consent(int32_t consent) {
 whydrop_conn WHYDROP_CALL whydrop_conn_open(const whydrop_conn_info* info) {
   Session* session = Session::Current();
   if (session == nullptr) return 0;
-  const KeepErrno keep;
+  const LastErrorKeeper keep;
   whydrop_conn_info copy = {};
   constexpr size_t kRequired = offsetof(whydrop_conn_info, endpoint);
   if (!whydrop::CopyIn(info, kRequired, &copy) || (copy.protocol != WHYDROP_TCP && copy.protocol != WHYDROP_UDP)) {
@@ -147,14 +136,14 @@ whydrop_conn WHYDROP_CALL whydrop_conn_open(const whydrop_conn_info* info) {
 void WHYDROP_CALL whydrop_conn_set_token(whydrop_conn conn, const char* token) {
   Session* session = Session::Current();
   if (session == nullptr) return;
-  const KeepErrno keep;
+  const LastErrorKeeper keep;
   session->SetToken(conn, token, TokenSize(session, token));
 }
 
 void WHYDROP_CALL whydrop_conn_connected(whydrop_conn conn, whydrop_socket socket) {
   Session* session = Session::Current();
   if (session == nullptr) return;
-  const KeepErrno keep;
+  const LastErrorKeeper keep;
   session->Connected(conn, socket);
 }
 
@@ -176,28 +165,28 @@ void WHYDROP_CALL whydrop_conn_rtt(whydrop_conn conn, uint32_t rtt_us) {
 void WHYDROP_CALL whydrop_conn_expect_close(whydrop_conn conn, int32_t close_reason) {
   Session* session = Session::Current();
   if (session == nullptr) return;
-  const KeepErrno keep;
+  const LastErrorKeeper keep;
   session->ExpectClose(conn, close_reason);
 }
 
 whydrop_cause WHYDROP_CALL whydrop_conn_failed(whydrop_conn conn, int32_t operation, int32_t os_error) {
   Session* session = Session::Current();
   if (session == nullptr) return WHYDROP_CAUSE_UNKNOWN;
-  const KeepErrno keep;
+  const LastErrorKeeper keep;
   return session->Failed(conn, operation, os_error);
 }
 
 whydrop_cause WHYDROP_CALL whydrop_conn_peer_closed(whydrop_conn conn) {
   Session* session = Session::Current();
   if (session == nullptr) return WHYDROP_CAUSE_UNKNOWN;
-  const KeepErrno keep;
+  const LastErrorKeeper keep;
   return session->PeerClosed(conn);
 }
 
 whydrop_cause WHYDROP_CALL whydrop_conn_close(whydrop_conn conn, int32_t close_reason) {
   Session* session = Session::Current();
   if (session == nullptr) return WHYDROP_CAUSE_UNKNOWN;
-  const KeepErrno keep;
+  const LastErrorKeeper keep;
   return session->Close(conn, close_reason);
 }
 
@@ -211,7 +200,7 @@ void WHYDROP_CALL whydrop_heartbeat(void) {
 void WHYDROP_CALL whydrop_set_tag(const char* key, const char* value) {
   Session* session = Session::Current();
   if (session == nullptr) return;
-  const KeepErrno keep;
+  const LastErrorKeeper keep;
   if (key == nullptr) {
     session->writer().CountLoss(Loss::kTagsDropped);
     return;
@@ -223,14 +212,14 @@ void WHYDROP_CALL whydrop_set_tag(const char* key, const char* value) {
 void WHYDROP_CALL whydrop_note_exit(int32_t exit_reason) {
   Session* session = Session::Current();
   if (session == nullptr) return;
-  const KeepErrno keep;
+  const LastErrorKeeper keep;
   session->NoteExit(exit_reason);
 }
 
 void WHYDROP_CALL whydrop_mark_crash(uint32_t code, const char* report_id) {
   Session* session = Session::Current();
   if (session == nullptr) return;
-  const KeepErrno keep;
+  const LastErrorKeeper keep;
   whydrop::platform::CrashFacts facts;
   facts.kind = whydrop::platform::CrashKind::kMarked;
   facts.code = code;
@@ -247,7 +236,7 @@ void WHYDROP_CALL whydrop_mark_crash(uint32_t code, const char* report_id) {
 void WHYDROP_CALL whydrop_thread_attach(void) {
   Session* session = Session::Current();
   if (session == nullptr || (session->settings().flags & WHYDROP_FLAG_NO_CRASH_HANDLER) != 0) return;
-  const KeepErrno keep;
+  const LastErrorKeeper keep;
   whydrop::platform::AttachThreadForCrashes();
 }
 

@@ -4,6 +4,7 @@
 #include <new>
 
 #include "platform/identity.h"
+#include "platform/process.h"
 #include "session/guard.h"
 #include "session/session.h"
 
@@ -30,6 +31,8 @@ Status Worker::Start(Session* session) {
 bool Worker::Stop(uint32_t timeout_ms) {
   stopping_.store(true, std::memory_order_release);
   interrupt_.store(true, std::memory_order_release);
+  // The thread is gone, and may have taken the mutex with it.
+  if (platform::OtherThreadsWereEnded()) return true;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (waiter_.has_value()) waiter_->Wake();

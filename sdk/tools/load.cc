@@ -42,7 +42,7 @@ SystemNow AskSystem() {
 
 // By what stands in the header, because asking for the file's lock could get in the way of a game that starts.
 Loaded::State StateOf(const RingIdentity& identity, const SystemNow& now) {
-  if (identity.boot_id != now.boot_id) return Loaded::State::kEnded;
+  if (platform::CompareBoots(identity.boot_id, now.boot_id) == platform::Boots::kOther) return Loaded::State::kEnded;
   switch (platform::CheckProcess({identity.pid, identity.process_start, identity.pid_namespace})) {
     case platform::Liveness::kAlive:
       return Loaded::State::kRunning;

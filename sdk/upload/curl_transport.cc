@@ -1,5 +1,6 @@
-// libcurl, the one place that knows it. The library is loaded when the first batch is posted and never linked: loading
-// it with its TLS costs 10-30 ms and 8.5 MiB, which a launch without a batch does not pay.
+// libcurl, the one place that knows it. On Linux the library is loaded when the first batch is posted and never linked:
+// loading it with its TLS costs 10-30 ms and 8.5 MiB, which a launch without a batch does not pay. Where a system has no
+// libcurl of its own the build links one in (WHYDROP_CURL_LINKED), and only its initialisation waits for the first batch.
 #define CURL_DISABLE_DEPRECATION  // both generations of the protocol option are needed: the loaded library may be older
 #include <curl/curl.h>
 
@@ -12,7 +13,14 @@ namespace {
 constexpr int kPollMs = 10;  // how soon a stop is noticed
 constexpr long kTls12OrLater = CURL_SSLVERSION_TLSv1_2;
 
-// The functions taken from the library. The macros that check option types apply to linked functions only.
+// Takes one function from the library, linked or loaded.
+#if defined(WHYDROP_CURL_LINKED)
+#define WHYDROP_TAKE(name) ((name = &::curl_##name) != nullptr)
+#else
+#define WHYDROP_TAKE(name) Find(library, "curl_" #name, &(name))
+#endif
+
+// The functions taken from the library. Called by pointer in either case, without the macros that check option types.
 struct CurlLibrary {
   decltype(&::curl_global_init) global_init = nullptr;
   decltype(&::curl_easy_init) easy_init = nullptr;
@@ -31,26 +39,27 @@ struct CurlLibrary {
   decltype(&::curl_multi_cleanup) multi_cleanup = nullptr;
 
   bool Load() {
+#if !defined(WHYDROP_CURL_LINKED)
     static const char* const kNames[] = {"libcurl.so.4", "libcurl-gnutls.so.4"};
     void* library = platform::LoadLibraryByName(kNames, sizeof(kNames) / sizeof(kNames[0]));
     if (library == nullptr) return false;
-    return Find(library, "curl_global_init", &global_init) && Find(library, "curl_easy_init", &easy_init) &&
-           Find(library, "curl_easy_setopt", &easy_setopt) && Find(library, "curl_easy_getinfo", &easy_getinfo) &&
-           Find(library, "curl_easy_strerror", &easy_strerror) && Find(library, "curl_easy_cleanup", &easy_cleanup) &&
-           Find(library, "curl_slist_append", &slist_append) && Find(library, "curl_slist_free_all", &slist_free_all) &&
-           Find(library, "curl_multi_init", &multi_init) && Find(library, "curl_multi_add_handle", &multi_add_handle) &&
-           Find(library, "curl_multi_remove_handle", &multi_remove_handle) &&
-           Find(library, "curl_multi_perform", &multi_perform) && Find(library, "curl_multi_poll", &multi_poll) &&
-           Find(library, "curl_multi_info_read", &multi_info_read) &&
-           Find(library, "curl_multi_cleanup", &multi_cleanup) && global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+#endif
+    return WHYDROP_TAKE(global_init) && WHYDROP_TAKE(easy_init) && WHYDROP_TAKE(easy_setopt) &&
+           WHYDROP_TAKE(easy_getinfo) && WHYDROP_TAKE(easy_strerror) && WHYDROP_TAKE(easy_cleanup) &&
+           WHYDROP_TAKE(slist_append) && WHYDROP_TAKE(slist_free_all) && WHYDROP_TAKE(multi_init) &&
+           WHYDROP_TAKE(multi_add_handle) && WHYDROP_TAKE(multi_remove_handle) && WHYDROP_TAKE(multi_perform) &&
+           WHYDROP_TAKE(multi_poll) && WHYDROP_TAKE(multi_info_read) && WHYDROP_TAKE(multi_cleanup) &&
+           global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
   }
 
+#if !defined(WHYDROP_CURL_LINKED)
  private:
   template <typename Function>
   static bool Find(void* library, const char* name, Function* out) {
     *out = reinterpret_cast<Function>(platform::FindSymbol(library, name));
     return *out != nullptr;
   }
+#endif
 };
 
 // What arrives; lives as long as its transfer, which after an abort is for ever.
@@ -130,6 +139,12 @@ class CurlTransport : public HttpTransport {
     return Set(easy, CURLOPT_PROTOCOLS, static_cast<long>(tls ? CURLPROTO_HTTPS : CURLPROTO_HTTP));
   }
 
+  // Schannel asks for every certificate's revocation and refuses one whose list cannot be had: of a private authority, or
+  // behind a firewall. Other TLS libraries ask for none and do not look at this.
+  bool SetRevocation(CURL* easy) {
+    return Set(easy, CURLOPT_SSL_OPTIONS, static_cast<long>(CURLSSLOPT_REVOKE_BEST_EFFORT));
+  }
+
   bool Prepare(const HttpRequest& request, Transfer* transfer) {
     CURL* easy = transfer->easy;
     const bool tls = request.url.compare(0, 8, "https://") == 0;
@@ -149,7 +164,7 @@ class CurlTransport : public HttpTransport {
            Set(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(kConnectTimeoutMs)) &&
            Set(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(kTransferTimeoutMs)) &&
            Set(easy, CURLOPT_SSLVERSION, kTls12OrLater) && Set(easy, CURLOPT_SSL_VERIFYPEER, 1L) &&
-           Set(easy, CURLOPT_SSL_VERIFYHOST, 2L) && Set(easy, CURLOPT_FOLLOWLOCATION, 0L) &&
+           Set(easy, CURLOPT_SSL_VERIFYHOST, 2L) && SetRevocation(easy) && Set(easy, CURLOPT_FOLLOWLOCATION, 0L) &&
            Set(easy, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED)) && Set(easy, CURLOPT_NOSIGNAL, 1L) &&
            Set(easy, CURLOPT_WRITEFUNCTION, &OnBody) && Set(easy, CURLOPT_WRITEDATA, transfer->received) &&
            curl_.multi_add_handle(transfer->multi, easy) == CURLM_OK;

@@ -148,7 +148,7 @@ Harvester::Claim Harvester::Take(const std::string& name, platform::File* file, 
   const std::string path = PathOf(name);
   if (name == SessionHex(config_.own_session) + kRingSuffix) return Claim::kLeaveAlone;
   // Opening and closing an own ring would give its lock away.
-  if (platform::IsOpenHere(path)) return Claim::kLeaveAlone;
+  if (platform::OpeningUnlocks(path)) return Claim::kLeaveAlone;
   const Status opened = platform::File::OpenExisting(path, platform::File::Mode::kReadWrite, file);
   if (opened.kind == StatusKind::kInvalid) return Claim::kCorrupt;
   if (!opened.ok() || !file->Facts(facts).ok()) return Claim::kLeaveAlone;
@@ -177,7 +177,7 @@ bool Harvester::MayLive(const RingIdentity& identity, bool locked, const platfor
   const bool other_machine = identity.machine_hash != unknown && config_.machine_hash != unknown &&
                              identity.machine_hash != config_.machine_hash;
   if (other_machine) return AgeMs(facts) < kDayMs;
-  if (identity.boot_id != unknown && now_.boot_id != unknown && identity.boot_id != now_.boot_id) return false;
+  if (platform::CompareBoots(identity.boot_id, now_.boot_id) == platform::Boots::kOther) return false;
   const platform::Liveness liveness =
       platform::CheckProcess({identity.pid, identity.process_start, identity.pid_namespace});
   if (liveness == platform::Liveness::kAlive) {

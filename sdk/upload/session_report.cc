@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "platform/identity.h"
+
 namespace whydrop {
 namespace {
 
@@ -51,8 +53,9 @@ HarvestFacts FactsOf(const RingContents& ring, const SystemNow& now) {
   // The ring of another machine (a copied home directory) says nothing about a reboot of this one.
   const bool other_machine =
       Known(ring.identity.machine_hash) && Known(now.machine_hash) && ring.identity.machine_hash != now.machine_hash;
-  facts.same_boot_known = !other_machine && Known(ring.identity.boot_id) && Known(now.boot_id);
-  facts.same_boot = facts.same_boot_known && ring.identity.boot_id == now.boot_id;
+  const platform::Boots boots = platform::CompareBoots(ring.identity.boot_id, now.boot_id);
+  facts.same_boot_known = !other_machine && boots != platform::Boots::kUnknown;
+  facts.same_boot = facts.same_boot_known && boots == platform::Boots::kSame;
   facts.oom_rose_known = facts.same_boot && ring.life.oom_kills_known && now.oom_kills_known;
   facts.oom_rose = facts.oom_rose_known && now.oom_kills > ring.life.oom_kills;
   SessionReport times;

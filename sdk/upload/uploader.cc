@@ -50,8 +50,7 @@ void PlanTold(const RingContents& ring, BatchScope* scope, RingWriter::Told* tol
 
 // Whole seconds since the session ended. Clocks of one boot agree; across boots there is only the wall clock.
 uint64_t AgeSeconds(const BatchFile& batch) {
-  const platform::Id16 boot_id = platform::BootId();
-  if (boot_id == batch.boot_id && boot_id != platform::Id16{}) {
+  if (platform::CompareBoots(platform::BootId(), batch.boot_id) == platform::Boots::kSame) {
     const uint64_t now_ms = platform::BootTimeMs();
     return now_ms > batch.ended_boot_ms ? (now_ms - batch.ended_boot_ms) / 1000 : 0;
   }

@@ -80,7 +80,7 @@ TEST_CASE("a lock keeps other processes out, and asking whether a file is open h
   REQUIRE(File::CreateNew(path, &file).ok());
   CHECK(File::CreateNew(path, &file).kind == StatusKind::kExists);
   REQUIRE(file.TryLock().ok());
-  CHECK(IsOpenHere(path));
+  CHECK(OpeningUnlocks(path));
   const pid_t child = fork();
   if (child == 0) {
     File other;
@@ -91,7 +91,7 @@ TEST_CASE("a lock keeps other processes out, and asking whether a file is open h
   REQUIRE(waitpid(child, &status, 0) == child);
   CHECK(status == 0);
   file.Close();
-  CHECK_FALSE(IsOpenHere(path));
+  CHECK_FALSE(OpeningUnlocks(path));
 }
 
 TEST_CASE("a state directory that others may write to is refused") {

@@ -48,7 +48,7 @@ TEST_CASE("bytes reach the file in both file modes and stay readable after the f
     CHECK(storage.Written(5000, 1));
     CHECK(ByteInFile(path, 5000) == 'x');
     storage.Retire();
-    CHECK_FALSE(IsOpenHere(path));
+    CHECK_FALSE(OpeningUnlocks(path));
     storage.data()[5000] = 'y';
     CHECK(storage.Written(5000, 1));
     CHECK(ByteInFile(path, 5000) == 'x');

@@ -1,0 +1,95 @@
+#include "platform/process.h"
+
+#include <windows.h>
+
+#include <atomic>
+#include <cstdlib>
+
+namespace whydrop::platform {
+namespace {
+
+// The newest hook of RunAtExit, for ends that run no exit functions.
+std::atomic<void (*)()> g_exit_hook{nullptr};
+
+// Called by the loader. An end of the process by ExitProcess passes by the program's exit functions, but not by this;
+// TerminateProcess passes by both.
+void NTAPI OnLoaderEvent(void*, DWORD reason, void*) {
+  if (reason != DLL_PROCESS_DETACH) return;
+  void (*hook)() = g_exit_hook.load(std::memory_order_acquire);
+  if (hook != nullptr) hook();
+}
+
+struct ForkFreePage {
+  std::atomic<void*> memory{nullptr};
+  std::atomic<size_t> size{0};
+};
+ForkFreePage g_page;
+
+}  // namespace
+
+// The loader calls what lies between .CRT$XLA and .CRT$XLZ, of a program and of a DLL alike.
+#if defined(_MSC_VER)
+#pragma section(".CRT$XLW", long, read)
+#define WHYDROP_LOADER_CALLBACK __declspec(allocate(".CRT$XLW"))
+#else
+#define WHYDROP_LOADER_CALLBACK __attribute__((section(".CRT$XLW"), used))
+#endif
+extern "C" {
+extern const PIMAGE_TLS_CALLBACK whydrop_loader_callback;
+WHYDROP_LOADER_CALLBACK const PIMAGE_TLS_CALLBACK whydrop_loader_callback = OnLoaderEvent;
+}
+
+// No process of Windows is a copy of another, so there is nothing to wipe.
+void* WipedOnForkPage(size_t size) {
+  void* made = g_page.memory.load(std::memory_order_acquire);
+  if (made != nullptr) return size <= g_page.size.load() ? made : nullptr;
+  void* memory = VirtualAlloc(nullptr, size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
+  if (memory == nullptr) return nullptr;
+  g_page.size.store(size);
+  if (!g_page.memory.compare_exchange_strong(made, memory, std::memory_order_acq_rel)) {
+    VirtualFree(memory, 0, MEM_RELEASE);
+    return made;
+  }
+  return memory;
+}
+
+void PinLibrary() {
+  HMODULE module = nullptr;
+  // Fails for the program itself only if its name cannot be told; it is never unloaded.
+  GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN,
+                     reinterpret_cast<LPCWSTR>(&PinLibrary), &module);
+}
+
+void RunAtExit(void (*hook)()) {
+  g_exit_hook.store(hook, std::memory_order_release);
+  // In a program this runs while its threads still do; a full table leaves the loader's call.
+  atexit(hook);
+}
+
+bool OtherThreadsWereEnded() {
+  static const char* const kNtdll[] = {"ntdll.dll"};
+  using ShutdownInProgress = BOOLEAN(NTAPI*)();
+  static const auto in_progress =
+      reinterpret_cast<ShutdownInProgress>(FindSymbol(LoadLibraryByName(kNtdll, 1), "RtlDllShutdownInProgress"));
+  return in_progress != nullptr && in_progress() != 0;
+}
+
+bool OutOfMemoryKills(uint64_t*) { return false; }  // Windows refuses memory instead of killing
+
+bool NoRouteDrops(uint64_t*) { return false; }
+
+void* LoadLibraryByName(const char* const* names, size_t count) {
+  constexpr DWORD kSystemFolderOnly = 0x800;  // LOAD_LIBRARY_SEARCH_SYSTEM32: never what lies beside the program
+  for (size_t i = 0; i < count; ++i) {
+    HMODULE library = LoadLibraryExA(names[i], nullptr, kSystemFolderOnly);
+    if (library != nullptr) return library;
+  }
+  return nullptr;
+}
+
+void* FindSymbol(void* library, const char* name) {
+  if (library == nullptr) return nullptr;
+  return reinterpret_cast<void*>(GetProcAddress(static_cast<HMODULE>(library), name));
+}
+
+}  // namespace whydrop::platform
