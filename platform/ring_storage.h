@@ -43,8 +43,10 @@ class RingStorage {
 
   // Touches every page for writing, so that recording threads take no page faults. Worker thread.
   void Prefault() const;
-  // Asks the system to write everything to the disk. Worker thread; may block.
-  void Sync() const;
+  // Asks the system to write everything, or the pages of a part, to the disk. Worker thread; may block. Whoever writes to
+  // such a page next takes a page fault, so a part is better than everything.
+  void Sync() const { Sync(0, size_); }
+  void Sync(size_t offset, size_t size) const;
 
   // Ends the file's part: data() stays valid memory that belongs to nobody, the file is closed and unlocked.
   void Retire();

@@ -82,9 +82,12 @@ void RingStorage::Prefault() const {
   for (size_t at = 0; at < size_; at += page) __atomic_fetch_add(data_ + at, uint8_t{0}, __ATOMIC_RELAXED);
 }
 
-void RingStorage::Sync() const {
+void RingStorage::Sync(size_t offset, size_t size) const {
   // A failed sync leaves nothing to be done here: the pages stay dirty or are lost, and the reader checks every record.
-  if (mode_ == StorageMode::kMapped) msync(data_, size_, MS_SYNC);
+  if (mode_ == StorageMode::kMapped) {
+    const size_t before = offset % static_cast<size_t>(sysconf(_SC_PAGESIZE));
+    msync(data_ + offset - before, size + before, MS_SYNC);
+  }
   if (mode_ == StorageMode::kFile) fdatasync(static_cast<int>(file_.handle()));
 }
 

@@ -162,6 +162,8 @@ ConnectionRef RingWriter::OpenConnection(const ConnectionIdentity& identity) {
   Parts::StoreIdentity(*this, ref, stored, 1, 0);
   // Release: partner of the acquire in Live.
   live->state.store(LiveState(ref.generation, ConnectionState::kOpen), std::memory_order_release);
+  open_connections_.fetch_add(1, std::memory_order_relaxed);
+  changed_.Mark(ref.slot);
   Parts::SlotChanged(*this, ref.slot);
   return ref;
 }
@@ -191,6 +193,7 @@ bool RingWriter::SetToken(ConnectionRef ref, bool has_token, const std::array<ui
     identity.has_token = has_token;
     identity.token_hash = hash;
     Parts::StoreIdentity(*this, ref, identity, static_cast<uint16_t>(sequence + 1), 1 - copy);
+    changed_.Mark(ref.slot);
     Parts::SlotChanged(*this, ref.slot);
   }
   Parts::Leave(*this, ref.slot, kFlagTokenBusy);
@@ -211,6 +214,7 @@ bool RingWriter::KeepFailure(ConnectionRef ref, const Evidence& evidence) {
     StoreLe(block + 8, encoded.present);
     StoreLe(block, PlacedCrc(crc_seed_, Region::kFailure, ref.slot, ref.generation, block + 4, sizeof block - 4));
     StoreWords(Parts::Words(*this, Parts::SlotOffset(*this, ref.slot) + kFailureBlock), block, sizeof block);
+    changed_.Mark(ref.slot);
     Parts::SlotChanged(*this, ref.slot);
   }
   Parts::Leave(*this, ref.slot, kFlagFailureBusy);
@@ -287,6 +291,7 @@ bool RingWriter::EndConnection(ConnectionRef ref, const Evidence& evidence, Caus
                                            std::memory_order_seq_cst, std::memory_order_relaxed)) {
     return false;
   }
+  open_connections_.fetch_sub(1, std::memory_order_relaxed);
   ConnectionIdentity identity;
   uint16_t sequence = 0;
   uint32_t copy = 0;

@@ -234,36 +234,58 @@ bool ReadSlot(const Slot& slot, RingContents* out, std::vector<Chunk>* chunks) {
   return true;
 }
 
+// The slots of one event ring that are to be read, in the order in which they lie there.
+struct Slots {
+  bool key;
+  uint32_t of;  // so many has the ring
+  Places places;
+  const uint8_t* bytes;
+
+  Slots(const RingView& ring, Region region)
+      : key(region == Region::kKey),
+        of(key ? ring.layout.key_slots : ring.layout.flow_slots),
+        places{0, of},
+        bytes(ring.bytes + (key ? ring.layout.key : ring.layout.flow)) {
+    if (ring.part != nullptr) places = key ? ring.part->key : ring.part->flow;
+  }
+  const uint8_t* end() const { return bytes + places.count * kSlotBytes; }
+  uint32_t Place(const uint8_t* slot) const {
+    return static_cast<uint32_t>((places.first + static_cast<size_t>(slot - bytes) / kSlotBytes) % of);
+  }
+};
+
 // Slots with anything in them, so that memory is taken once, and as much as there is to read.
 size_t UsedSlots(const RingView& ring) {
   size_t used = 0;
-  for (size_t at = ring.layout.key; at + kSlotBytes <= ring.layout.total_bytes; at += kSlotBytes) {
-    used += LoadLe<uint64_t>(ring.bytes + at) != 0 ? 1 : 0;
+  for (const Region region : {Region::kKey, Region::kFlow}) {
+    const Slots slots(ring, region);
+    for (const uint8_t* at = slots.bytes; at != slots.end(); at += kSlotBytes) {
+      used += LoadLe<uint64_t>(at) != 0 ? 1 : 0;
+    }
   }
   return used;
 }
 
 void ReadSlots(const RingView& ring, Region region, RingContents* out, std::vector<Chunk>* chunks) {
-  const bool key = region == Region::kKey;
-  const uint32_t count = key ? ring.layout.key_slots : ring.layout.flow_slots;
-  const uint8_t* bytes = ring.bytes + (key ? ring.layout.key : ring.layout.flow);
-  for (uint32_t i = 0; i < count; ++i, bytes += kSlotBytes) {
+  const Slots slots(ring, region);
+  for (const uint8_t* bytes = slots.bytes; bytes != slots.end(); bytes += kSlotBytes) {
     const auto state = LoadLe<uint64_t>(bytes);
     if (state == 0) continue;
     const uint64_t index = (state >> 2) - 1;
-    if ((state & kSlotStateMask) == kSlotBusy && index % count == i) {
+    const bool in_place = index % slots.of == slots.Place(bytes);
+    if ((state & kSlotStateMask) == kSlotBusy && in_place) {
       ++out->damage.slots_unfinished;
       continue;
     }
     const auto meta = LoadLe<uint64_t>(bytes + 8 * kSlotMeta);
     Slot slot;
-    slot.key = key;
+    slot.key = slots.key;
     slot.index = index;
     slot.time_ms = LoadLe<uint64_t>(bytes + 8 * kSlotTime);
     slot.size = static_cast<size_t>(meta >> 32 & 0xFFFFu);
     slot.type = static_cast<EventType>(meta >> 48);
     slot.payload = bytes + 8 * kSlotPayload;
-    const bool good = (state & kSlotStateMask) == kSlotCommitted && index % count == i && index < kMaxCount &&
+    const bool good = (state & kSlotStateMask) == kSlotCommitted && in_place && index < kMaxCount &&
                       slot.size <= kSlotPayloadBytes && slot.time_ms <= kMaxSessionMs &&
                       static_cast<uint32_t>(meta) == SlotCrc(ring.seed, region, index, meta & ~uint64_t{UINT32_MAX},
                                                              slot.time_ms, slot.payload, slot.size);
@@ -350,13 +372,9 @@ Status ReadRingHeader(const uint8_t* bytes, size_t size, RingIdentity* out) {
   return ReadHeader(bytes, size, out, &layout);
 }
 
-Status ReadRing(const uint8_t* bytes, size_t size, RingContents* out) {
-  *out = RingContents{};
-  RingView ring{bytes, {}, 0};
-  const Status status = ReadHeader(bytes, size, &out->identity, &ring.layout);
-  if (!status.ok()) return status;
-  if (ring.layout.total_bytes != size) return Status{StatusKind::kCorrupt, 0};
-  ring.seed = RingSeed(out->identity.nonce);
+namespace {
+
+void ReadRegions(const RingView& ring, RingContents* out) {
   ReadLife(ring, out);
   ReadTags(ring, out);
   ReadTotals(ring, out);
@@ -368,6 +386,31 @@ Status ReadRing(const uint8_t* bytes, size_t size, RingContents* out) {
   JoinEvidence(&chunks, out);
   ReadOpenConnections(ring, out);
   MergeEvents(key_events, &out->events);
+}
+
+}  // namespace
+
+Status ReadRing(const uint8_t* bytes, size_t size, RingContents* out) {
+  *out = RingContents{};
+  RingView ring{bytes, {}, 0, nullptr};
+  const Status status = ReadHeader(bytes, size, &out->identity, &ring.layout);
+  if (!status.ok()) return status;
+  if (ring.layout.total_bytes != size) return Status{StatusKind::kCorrupt, 0};
+  ring.seed = RingSeed(out->identity.nonce);
+  ReadRegions(ring, out);
+  return OkStatus();
+}
+
+Status ReadRingPart(const std::vector<uint8_t>& copy, const LivePart& part, RingContents* out) {
+  *out = RingContents{};
+  RingView ring{copy.data(), {}, 0, &part};
+  const Status status = ReadHeader(copy.data(), copy.size(), &out->identity, &ring.layout);
+  if (!status.ok()) return status;
+  ring.layout.totals = part.totals(ring.layout);
+  ring.layout.key = part.key_at(ring.layout);
+  ring.layout.flow = part.flow_at(ring.layout);
+  ring.seed = RingSeed(out->identity.nonce);
+  ReadRegions(ring, out);
   return OkStatus();
 }
 

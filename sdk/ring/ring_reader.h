@@ -105,9 +105,9 @@ struct RingContents {
   RingDamage damage;
 };
 
-// Copies a ring that is being written, a word at a time, so that the copy can be read. `live` and `out` hold `size`
-// bytes, those of `out` zeros: what is zero is not written, so that a large ring that is mostly empty costs little
-// memory. Goes upwards, so that a close total never counts a connection whose record the copy has missed.
+// Copies a ring that is being written, or a part of it, a word at a time, so that the copy can be read. `live` and `out`
+// hold `size` bytes, those of `out` zeros: what is zero is not written, so that a large ring that is mostly empty costs
+// little memory. Goes upwards, so that a close total never counts a connection whose record the copy has missed.
 void CopyLiveRing(const uint8_t* live, size_t size, uint8_t* out);
 
 // kCorrupt: no ring, or its header does not hold (nothing can be trusted). kUnsupported: another version. Otherwise OK,

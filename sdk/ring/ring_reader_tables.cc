@@ -108,8 +108,31 @@ bool MergeLive(const uint8_t* live, RingConnection* out) {
   return in_range && down <= kMaxSessionMs;
 }
 
+// Adds what a slot of the table holds, if there is an open connection in it. `number` is its place in the table.
+void ReadConnection(const RingView& ring, const uint8_t* slot, uint32_t number, const std::vector<uint32_t>& ended,
+                    RingContents* out) {
+  const auto state = LoadLe<uint64_t>(slot + offsetof(LiveConnection, state));
+  const uint64_t generation = state >> 2;
+  const auto phase = static_cast<ConnectionState>(state & 3);
+  // Of a living process, one that is being opened or ended is told when that is done.
+  if (phase == ConnectionState::kFree || (ring.part != nullptr && phase != ConnectionState::kOpen)) return;
+  const uint8_t* copy = NewestIdentity(ring, slot, number, generation);
+  RingConnection connection;
+  connection.open = true;
+  if (copy == nullptr || !ReadIdentity(copy, &connection.identity)) {
+    // A thread that died while it opened the connection leaves no identity.
+    if (phase != ConnectionState::kOpening) ++out->damage.connections_damaged;
+    return;
+  }
+  if (std::binary_search(ended.begin(), ended.end(), connection.identity.number)) return;
+  connection.failed = ReadFailureBlock(ring, slot, number, generation, &connection.evidence);
+  if (!MergeLive(slot, &connection)) ++out->damage.connections_damaged;
+  out->connections.push_back(connection);
+}
+
 // Slots that are not free, so that a server's tens of thousands are not moved again and again while they are read.
 size_t UsedConnections(const RingView& ring) {
+  if (ring.part != nullptr) return ring.part->connections->size();
   size_t used = 0;
   for (uint32_t i = 0; i < ring.layout.max_connections; ++i) {
     const uint8_t* slot = ring.bytes + ring.layout.connections + i * kConnectionBytes;
@@ -184,24 +207,11 @@ void ReadOpenConnections(const RingView& ring, RingContents* out) {
   for (const RingConnection& connection : out->connections) ended.push_back(connection.identity.number);
   std::sort(ended.begin(), ended.end());
   const std::ptrdiff_t first_open = static_cast<std::ptrdiff_t>(out->connections.size());
-  for (uint32_t i = 0; i < ring.layout.max_connections; ++i) {
-    const uint8_t* slot = ring.bytes + ring.layout.connections + i * kConnectionBytes;
-    const auto state = LoadLe<uint64_t>(slot + offsetof(LiveConnection, state));
-    const uint64_t generation = state >> 2;
-    const auto phase = static_cast<ConnectionState>(state & 3);
-    if (phase == ConnectionState::kFree) continue;
-    const uint8_t* copy = NewestIdentity(ring, slot, i, generation);
-    RingConnection connection;
-    connection.open = true;
-    if (copy == nullptr || !ReadIdentity(copy, &connection.identity)) {
-      // A thread that died while it opened the connection leaves no identity.
-      if (phase != ConnectionState::kOpening) ++out->damage.connections_damaged;
-      continue;
-    }
-    if (std::binary_search(ended.begin(), ended.end(), connection.identity.number)) continue;
-    connection.failed = ReadFailureBlock(ring, slot, i, generation, &connection.evidence);
-    if (!MergeLive(slot, &connection)) ++out->damage.connections_damaged;
-    out->connections.push_back(connection);
+  const bool all = ring.part == nullptr;
+  const size_t count = all ? ring.layout.max_connections : ring.part->connections->size();
+  const uint8_t* slot = ring.bytes + ring.layout.connections;
+  for (size_t i = 0; i < count; ++i, slot += kConnectionBytes) {
+    ReadConnection(ring, slot, all ? static_cast<uint32_t>(i) : (*ring.part->connections)[i], ended, out);
   }
   const auto by_number = [](const RingConnection& a, const RingConnection& b) {
     return a.identity.number < b.identity.number;

@@ -25,6 +25,7 @@ void RingWriter::Format(platform::RingStorage* storage, const RingLayout& layout
   life_ = new (storage->data() + layout.life) LifePage{};
   crc_seed_ = RingSeed(identity.nonce);
   write_through_ = storage->mode() == platform::StorageMode::kFile;
+  changed_.Start(layout.max_connections);
 
   uint8_t* header = storage->data();
   std::memcpy(header, kRingMagic, sizeof kRingMagic);
@@ -208,9 +209,8 @@ bool RingWriter::BeginSeal(uint64_t* from, uint64_t* to, uint32_t* rotation) {
     life_->seal_to.store(end, std::memory_order_seq_cst);
     // Busy slots can only be among the last lap; what lies before was overwritten or is committed.
     uint64_t index = end - sealed > ring.count ? end - ring.count : sealed;
-    // A slot that is busy with an index of the range may stand in front of that lap, so each slot is asked once.
     uint64_t stop = end;
-    for (uint64_t last = index + ring.count; index < last; ++index) {
+    for (; index < end; ++index) {
       const uint64_t state = Parts::SlotAt(ring, index)[kSlotState].load(std::memory_order_seq_cst);
       const uint64_t held = (state >> 2) - 1;
       if ((state & kSlotStateMask) != kSlotBusy || held < sealed || held >= stop) continue;
@@ -244,14 +244,15 @@ void RingWriter::FinishSeal(const Told& told) {
     life_->settled[finished % 2][i].store(told.settled[i], std::memory_order_relaxed);
   }
   // A loss of power must not leave the one store below on the disk without what it switches to, nor batches that were
-  // sent without it.
+  // sent without it. The rest of the ring may be older there: what was told is told, and the first end of a connection
+  // wins at the collector.
   Parts::Changed(*this, layout_.life, kLifeBytes);
-  storage_->Sync();
+  storage_->Sync(0, layout_.life + kLifeBytes);
   // Release: partner of the acquire in ClaimSlot.
   life_->sealed_index.store(life_->seal_to.load(std::memory_order_relaxed), std::memory_order_release);
   life_->rotation.store(finished, std::memory_order_release);
   Parts::Changed(*this, layout_.life, kLifeBytes);
-  storage_->Sync();
+  storage_->Sync(0, layout_.life + kLifeBytes);
 }
 
 bool RingWriter::NeedsSeal() const {

@@ -11,11 +11,13 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "core/cause.h"
 #include "core/evidence.h"
 #include "core/labels.h"
 #include "platform/ring_storage.h"
+#include "ring/changed_slots.h"
 #include "ring/ring_layout.h"
 
 namespace whydrop {
@@ -64,6 +66,7 @@ class RingWriter {
 
   const RingIdentity& identity() const { return identity_; }
   const RingLayout& layout() const { return layout_; }
+  const uint8_t* bytes() const { return storage_->data(); }
   LifePage* life() const { return life_; }
 
   // Session time now: at least 1.
@@ -89,6 +92,11 @@ class RingWriter {
   // Repeats of the same endpoint and cause in a row that never stood, or have no token, go to the totals only (after
   // the first four). False when the ref is stale: exactly one of racing callers gets true.
   bool EndConnection(ConnectionRef ref, const Evidence& evidence, Cause cause, Confidence confidence);
+
+  // Connections that are open now.
+  uint32_t OpenConnections() const { return open_connections_.load(std::memory_order_relaxed); }
+  // Adds the slots in which a connection opened, got its token or failed since the last call, in order. Worker.
+  void TakeChangedSlots(std::vector<uint32_t>* slots) { changed_.Take(slots); }
 
   // --- tags. False: no room or invalid (counted as kTagsDropped). `value` nullptr deletes.
   bool SetTag(const char* key, size_t key_size, const char* value, size_t value_size);
@@ -125,6 +133,8 @@ class RingWriter {
   bool write_through_ = false;            // storage mode kFile
   std::atomic<uint64_t> free_slots_{0};   // head of the freed connection slots: change count << 32 | slot + 1
   std::atomic<uint32_t> fresh_slots_{0};  // connection slots below were used before
+  std::atomic<uint32_t> open_connections_{0};
+  ChangedSlots changed_;
   std::atomic<uint64_t> repeat_{0};       // hash of the last endpoint and cause << 32 | how often in a row
   std::atomic<uint32_t> tags_busy_{0};
   uint64_t stuck_index_ = 0;     // worker: the busy key slot that sealing waits for, plus 1

@@ -114,11 +114,6 @@ void AppendTotals(const RingContents& ring, const BatchScope& scope, std::vector
   }
 }
 
-bool TellsOpen(const BatchScope& scope, uint32_t number) {
-  if (scope.kind == BatchScope::Kind::kEnded) return true;
-  return scope.open != nullptr && std::binary_search(scope.open->begin(), scope.open->end(), number);
-}
-
 std::string EncodeCrash(const RingLife::Crash& crash) {
   namespace f = fields::crash;
   WireWriter out;
@@ -244,7 +239,7 @@ std::vector<Rotation> PlanRotations(const RingContents& ring, const HarvestFacts
   rest.flow_from = ring.life.flow_told;
   if (ring.life.seal_to > ring.life.sealed_index) {
     BatchScope unfinished = rest;
-    unfinished.kind = BatchScope::Kind::kRunning;
+    unfinished.kind = BatchScope::Kind::kUnfinished;
     unfinished.key_to = ring.life.seal_to;
     unfinished.flow_to = 0;
     rotations.push_back({ReportRunningSession(ring, ring.life.seal_reference_ms), unfinished});
@@ -257,14 +252,15 @@ std::vector<Rotation> PlanRotations(const RingContents& ring, const HarvestFacts
 
 std::vector<std::string> EncodeRotation(const RingContents& ring, const SessionReport& report,
                                         const BatchScope& scope) {
+  const bool whole = scope.kind != BatchScope::Kind::kUnfinished;
   std::vector<std::string> records;
   for (const RingConnection& connection : ring.connections) {
-    if (connection.open ? TellsOpen(scope, connection.identity.number) : TellsEnded(scope, connection)) {
+    if (connection.open ? whole : TellsEnded(scope, connection)) {
       records.push_back(EncodeConnection(ring, report, connection));
     }
   }
   AppendEvents(ring, scope, &records);
-  if (scope.kind == BatchScope::Kind::kEnded || scope.open != nullptr) AppendTotals(ring, scope, &records);
+  if (whole) AppendTotals(ring, scope, &records);
 
   const std::string session = EncodeSession(ring, report);
   const std::string losses = EncodeLosses(ring);

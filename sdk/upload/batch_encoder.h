@@ -23,13 +23,10 @@ struct BatchScope {
   uint64_t key_to = UINT64_MAX;
   uint64_t flow_from = 0;  // ended connections that had to go to the flow ring, likewise
   uint64_t flow_to = UINT64_MAX;
-  // Of a session that has ended: also flow events, close totals and all open connections. Otherwise what the key ring
-  // holds, and what `open` says.
-  enum class Kind { kRunning, kEnded };
+  // kEnded: everything. kRunning: no flow events. kUnfinished, which the rest of a dead session's ring follows: neither
+  // those nor close totals and open connections.
+  enum class Kind { kRunning, kUnfinished, kEnded };
   Kind kind = Kind::kEnded;
-  // kRunning: numbers of the open connections to tell, in order; close totals go with them. nullptr: neither, because
-  // the rest of a dead session's ring follows and tells both.
-  const std::vector<uint32_t>* open = nullptr;
 };
 
 // How the ended connections of one close total are told.

@@ -1,7 +1,6 @@
 #include "upload/uploader.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <vector>
@@ -9,9 +8,9 @@
 #include "platform/clock.h"
 #include "platform/file.h"
 #include "platform/identity.h"
+#include "ring/live_ring.h"
 #include "upload/harvest.h"
 #include "upload/http_transport.h"
-#include "upload/open_report.h"
 #include "upload/outbox.h"
 #include "upload/retry_policy.h"
 
@@ -19,19 +18,6 @@ namespace whydrop {
 namespace {
 
 constexpr char kDisabledFile[] = "/disabled";
-
-// The own ring, which others go on writing.
-Status ReadLiveRing(const RingWriter& ring, RingContents* out) {
-  struct Free {
-    void operator()(uint8_t* bytes) const { std::free(bytes); }
-  };
-  const size_t size = ring.layout().total_bytes;
-  // Of zeros that nobody has touched the system makes no memory.
-  const std::unique_ptr<uint8_t, Free> copy(static_cast<uint8_t*>(std::calloc(size, 1)));
-  if (copy == nullptr) return {StatusKind::kIo, 0};
-  CopyLiveRing(reinterpret_cast<const uint8_t*>(ring.life()) - ring.layout().life, size, copy.get());
-  return ReadRing(copy.get(), size, out);
-}
 
 // What a rotation of a running server tells of the flow ring and the close totals, and what is told once it is
 // finished.
@@ -74,7 +60,7 @@ struct Uploader::Impl {
   UploadCounters* counters;
   Outbox outbox;
   std::unique_ptr<HttpTransport> transport;
-  OpenReport open_report;
+  LiveRing live_ring;
   bool has_last = false;
   LastSession last;
   uint32_t attempts = 0;  // failed ones of this launch; of a server, since its last success
@@ -83,7 +69,7 @@ struct Uploader::Impl {
   uint64_t next_send_boot_ms = 0;
 
   Impl(const UploadConfig& c, RingWriter* o, UploadCounters* n)
-      : config(c), own(o), counters(n), outbox(c.directory, c.log) {
+      : config(c), own(o), counters(n), outbox(c.directory, c.log), live_ring(o) {
     transport = c.transport != nullptr ? MakeCallbackTransport(c.transport, c.transport_user)
                                        : MakeCurlTransport(c.hooks);
   }
@@ -275,13 +261,13 @@ bool Uploader::Seal() {
     if (!own.BeginSeal(&scope.key_from, &scope.key_to, &scope.rotation)) return true;
   }
   RingContents ring;
-  Status status = ReadLiveRing(own, &ring);
-  const std::vector<uint32_t> open = impl_->open_report.Select(ring);
-  scope.open = &open;
+  Status status = impl_->live_ring.Read(&ring);
   RingWriter::Told told;
   PlanTold(ring, &scope, &told);
   if (status.ok()) {
-    status = PutRotation(impl_->outbox, ring, ReportRunningSession(ring, ring.life.seal_reference_ms), scope);
+    SessionReport report = ReportRunningSession(ring, ring.life.seal_reference_ms);
+    report.open_connections = own.OpenConnections();
+    status = PutRotation(impl_->outbox, ring, report, scope);
   }
   if (!status.ok()) {
     impl_->config.log.Write(LogLevel::kWarning, "cannot write the batches of a rotation (error %d); tried again",
@@ -289,7 +275,7 @@ bool Uploader::Seal() {
     return false;
   }
   own.FinishSeal(told);
-  impl_->open_report.Told();
+  impl_->live_ring.Told();
   impl_->KeepQuota();
   return true;
 }

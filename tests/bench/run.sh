@@ -7,13 +7,14 @@ cd "$(dirname "$0")/../.."
 whydrop_install_packages bench
 build=build/release
 cmake --preset release -DWHYDROP_BUILD_TESTS=ON >/dev/null
-cmake --build "$build" --target whydrop record_bench session_bench wire_bench >/dev/null
+cmake --build "$build" --target whydrop record_bench session_bench wire_bench game_server game_crowd whydrop-collector >/dev/null
 
 results=$(mktemp -d)
 trap 'rm -r "$results"' EXIT
 "$build"/tests/bench/record_bench >"$results/record"
 "$build"/tests/bench/session_bench >"$results/session"
 "$build"/tests/bench/wire_bench >"$results/wire"
+python3 tests/bench/server_bench.py "$build" >"$results/server"
 strip -o "$results/library" "$build"/sdk/libwhydrop.so
 
 # figure FILE PATTERN: what the first group of the pattern matches in the file, or "not measured".
@@ -48,3 +49,6 @@ row "recovery scan" "$(figure record "^recovery scan of a full ring +$number us"
 row "library, stripped" "$((($(stat -c %s "$results/library") + 500) / 1000)) kB" "96 kB"
 row "memory before an upload" "$(figure session "others $number KiB") KiB, with shared pages of libraries $(figure session "session: $number KiB") KiB" "320 KiB"
 row "a session on the wire ($(figure wire ", $number connections") connections, $(figure wire ", $number records") records)" "$(figure wire "wire: $number bytes") bytes" ""
+row "server, $(figure server "server: $number open") open connections, a report a second: processor time" "$(figure server "ratio $number") of the server without it" ""
+row "its worker thread" "$(figure server "worker: $number %") % of a core, $(figure server "core, $number ms") ms a report" ""
+row "its memory (32 MiB of it the ring)" "$(figure server "memory: $number MiB") MiB, $(figure server ", $number bytes each") bytes a connection" ""

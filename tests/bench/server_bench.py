@@ -21,11 +21,14 @@ def measure(collector, players, seconds, rotate_ms, ping_ms, *more):
     with tempfile.TemporaryDirectory(prefix="whydrop-bench-") as directory:
         url = f"http://127.0.0.1:{collector.ingest_port}"
         server = crowd_driver.Server(os.path.join(directory, "server"), url, *more, rotate_ms=rotate_ms)
+        empty_kib = server.measure(2)["resident_kib"]  # the worker has touched the ring and reported once
         crowds = crowd_driver.Crowds(directory, "", server.port, players, ping_ms=ping_ms)
         try:
             crowds.await_all("connected")
             server.measure(2)  # the first reports tell all that has opened
-            return server.measure(seconds)
+            cost = server.measure(seconds)
+            cost["players_kib"] = cost["resident_kib"] - empty_kib
+            return cost
         finally:
             server.end(signal.SIGKILL)
             for program in crowds.programs:
@@ -48,13 +51,15 @@ def main():
 
     def mean(which, name):
         return statistics.mean(run[name] for run in runs[which])
-    more_kib = mean("with", "resident_kib") - mean("without", "resident_kib")
+    def more(name):
+        return mean("with", name) - mean("without", name)
     print(f"server: {players} open connections, each pings every {ping_ms} ms, a report every {rotate_ms} ms")
     print(f"server cpu: {100 * mean('with', 'all'):.1f} % of a core with, {100 * mean('without', 'all'):.1f} % without,"
           f" ratio {mean('with', 'all') / mean('without', 'all'):.2f}")
     print(f"server worker: {100 * mean('with', 'worker'):.2f} % of a core,"
           f" {mean('with', 'worker') * rotate_ms:.2f} ms a report")
-    print(f"server memory: {more_kib / 1024:.1f} MiB more with, {1024 * more_kib / players:.0f} bytes a connection")
+    print(f"server memory: {more('resident_kib') / 1024:.1f} MiB more with,"
+          f" of it for the connections {more('players_kib') / 1024:.1f} MiB, {1024 * more('players_kib') / players:.0f} bytes each")
 
 
 if __name__ == "__main__":

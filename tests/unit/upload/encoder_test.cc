@@ -118,10 +118,10 @@ TEST_CASE("only a server tells its boot and machine, as hashes") {
   CHECK(batch.session().machine_id() == std::string(16, 4));
 }
 
-TEST_CASE("a rotation of a running server tells its range of the key ring and nothing that still changes") {
+TEST_CASE("a rotation that death broke off tells its range of the key ring and nothing that was still changing") {
   const RingContents ring = SampleRing(WHYDROP_ROLE_SERVER);
   BatchScope scope;
-  scope.kind = BatchScope::Kind::kRunning;
+  scope.kind = BatchScope::Kind::kUnfinished;
   scope.rotation = 7;
   scope.key_from = 2;
   scope.key_to = 4;

@@ -2,8 +2,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <map>
 #include <set>
+#include <thread>
+#include <vector>
 
 #include "fixture.h"
 #include "platform/process.h"
@@ -174,6 +177,33 @@ TEST_CASE("ends that found the key ring full are told with the next rotation, on
   for (const auto& telling : known.tellings) CHECK(telling.second == 1);
   CHECK(known.tellings.size() + known.totals[WHYDROP_CAUSE_SERVER_CLOSE] == count);
   CHECK(known.tellings.size() > server.ring.writer.layout().key_slots / 2);
+}
+
+TEST_CASE("connections that open and end on four threads during rotations are told exactly once") {
+  Server server(platform::CurrentProcess().pid, 1 << 20);
+  constexpr uint64_t kEach = 2000;
+  std::atomic<int> running{4};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      ConnectionIdentity identity;
+      identity.protocol = WHYDROP_TCP;
+      identity.has_token = true;
+      for (uint64_t i = 0; i < kEach; ++i) {
+        const ConnectionRef ref = server.ring.writer.OpenConnection(identity);
+        server.ring.writer.SetToken(ref, true, {1});
+        server.ring.End(ref, WHYDROP_CAUSE_SERVER_CLOSE);
+      }
+      running.fetch_sub(1);
+    });
+  }
+  while (running.load() != 0) CHECK(server.uploader.Seal());
+  for (std::thread& thread : threads) thread.join();
+  CHECK(server.uploader.Seal());
+  Known known(server.state);
+  for (const auto& telling : known.tellings) CHECK(telling.second == 1);
+  CHECK(known.tellings.size() + known.totals[WHYDROP_CAUSE_SERVER_CLOSE] == 4 * kEach);
+  CHECK(known.sessions.rbegin()->second.connections_open() == 0);
 }
 
 static int steps_left = 0;
