@@ -13,7 +13,7 @@ whydrop_packages() {
     demo) whydrop_packages build && echo python3 iproute2 ;;
     lab) whydrop_packages build && echo iproute2 iptables conntrack ;;
     # npm is Debian's only where none is there: another source's nodejs brings its own, and the two exclude each other.
-    test) whydrop_packages demo && whydrop_packages lab && echo doctest-dev clang binutils openssl ccache chromium &&
+    test) whydrop_packages demo && whydrop_packages lab && echo doctest-dev clang binutils openssl ccache chromium systemd nginx-light &&
             { command -v npm >/dev/null || echo npm; } ;;
     windows) whydrop_packages build && echo g++-mingw-w64-x86-64-posix libz-mingw-w64-dev wine wine64 libgnutls30 dpkg-dev doctest-dev ;;
     bench) whydrop_packages build && echo libspdlog-dev ;;

@@ -1,4 +1,4 @@
-// Counters of the collector, shown in the Prometheus text format.
+// Counters and gauges of the collector, shown in the Prometheus text format.
 //
 // Thread rule: every function from any thread.
 #ifndef WHYDROP_COLLECTOR_METRICS_H
@@ -6,6 +6,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <string>
 
@@ -23,7 +24,10 @@ namespace whydrop::collector {
   X(kUnauthorized, "requests_unauthorized_total", "Batches without the key that they need.")                  \
   X(kRateLimited, "requests_rate_limited_total", "Requests beyond the rate limit.")                           \
   X(kOverQuota, "batches_over_quota_total", "Batches beyond their app's quota.")                              \
-  X(kRefusedConnections, "connections_refused_total", "HTTP connections beyond the limit.")                   \
+  X(kRefusedConnections, "connections_refused_total", "HTTP connections beyond the limits.")                  \
+  X(kTimedOut, "connections_timed_out_total", "HTTP connections whose request did not come in time.")         \
+  X(kHandshakesFailed, "tls_handshakes_failed_total", "TLS handshakes that failed.")                          \
+  X(kMalformed, "requests_malformed_total", "Requests that are no HTTP, or break its limits.")                \
   X(kRecords, "records_total", "Connection records stored.")                                                  \
   X(kRecordsOverLimit, "records_over_limit_total", "Records beyond what one session may contribute.")         \
   X(kTokensOverused, "tokens_overused_total", "Records whose token was shared by too many: kept without it.") \
@@ -37,6 +41,27 @@ enum class Counter : size_t {
       kCount
 };
 
+// X(enumerator, name, help)
+#define WHYDROP_COLLECTOR_GAUGES(X)                                                      \
+  X(kReady, "ready", "1 if /readyz says so.")                                            \
+  X(kLag, "answers_behind_seconds", "How far answers are behind what was acknowledged.") \
+  X(kWaiting, "batches_waiting", "Batches handed to the store and not yet durable.")     \
+  X(kIngestConnections, "ingest_connections", "Open connections to the ingest address.") \
+  X(kAdminConnections, "admin_connections", "Open connections to the admin address.")    \
+  X(kResidentBytes, "resident_memory_bytes", "Memory of the process that is in RAM.")    \
+  X(kStartTime, "start_time_seconds", "Unix time of the start.")
+
+enum class Gauge : size_t {
+#define WHYDROP_X(enumerator, name, help) enumerator,
+  WHYDROP_COLLECTOR_GAUGES(WHYDROP_X)
+#undef WHYDROP_X
+      kCount
+};
+
+// Upper bounds of the histogram of answers, in seconds.
+inline constexpr std::array<double, 13> kAnswerBounds{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+                                                      0.25,  0.5,    1,     2.5,  5,     10};
+
 class Metrics {
  public:
   void Add(Counter counter, uint64_t count = 1) {
@@ -44,10 +69,19 @@ class Metrics {
   }
   uint64_t Get(Counter counter) const { return values_[static_cast<size_t>(counter)].load(std::memory_order_relaxed); }
 
+  void Set(Gauge gauge, int64_t value) { gauges_[static_cast<size_t>(gauge)].store(value, std::memory_order_relaxed); }
+  void Change(Gauge gauge, int64_t by) { gauges_[static_cast<size_t>(gauge)].fetch_add(by, std::memory_order_relaxed); }
+
+  // From the last byte of a batch's request to its answer.
+  void ObserveAnswer(std::chrono::steady_clock::duration took);
+
   std::string PrometheusText() const;
 
  private:
   std::array<std::atomic<uint64_t>, static_cast<size_t>(Counter::kCount)> values_{};
+  std::array<std::atomic<int64_t>, static_cast<size_t>(Gauge::kCount)> gauges_{};
+  std::array<std::atomic<uint64_t>, kAnswerBounds.size() + 1> answers_{};  // each bucket alone; the last one: beyond
+  std::atomic<uint64_t> answers_us_{0};
 };
 
 }  // namespace whydrop::collector

@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import tempfile
 import unittest
@@ -110,12 +111,23 @@ def batch(name, connections=(), app="game", version="1.0", role=0, rotation=0, p
     return message(fields) + extra
 
 
+def free_port():
+    """A port that nobody listened on a moment ago."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
 class Collector:
-    def __init__(self, directory, *flags, store="store.db", store_url=None):
+    """A running collector; `log` is a file for its stderr, `environment` is set beside this process's own."""
+
+    def __init__(self, directory, *flags, store="store.db", store_url=None, log=os.devnull, environment=None):
         self.store = os.path.join(directory, store)
-        self.process = subprocess.Popen(
-            [COLLECTOR, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0",
-             "--store", store_url or "sqlite:" + self.store, *flags], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        with open(log, "a") as stderr:
+            self.process = subprocess.Popen(
+                [COLLECTOR, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0",
+                 "--store", store_url or "sqlite:" + self.store, *flags],
+                stdout=subprocess.PIPE, stderr=stderr, text=True, env={**os.environ, **(environment or {})})
         line = self.process.stdout.readline()
         parts = dict(word.split("=", 1) for word in line.split()[1:])
         self.ingest_port = int(parts["ingest"].rsplit(":", 1)[1])
@@ -169,6 +181,12 @@ class Collector:
         assert answer.status == 200, data
         return json.loads(data)
 
+    def metrics(self):
+        """Every series of /metrics by its name and labels, without the prefix."""
+        lines = self.get("/metrics")[1].decode().splitlines()
+        pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        return {name.replace("whydrop_collector_", "", 1): float(value) for name, value in pairs}
+
     def causes(self, extra=""):
         found = self.json("/v1/attribution?group_by=cause" + extra)
         return {group["cause"]: group["connections"] for group in found["groups"]}
@@ -181,8 +199,16 @@ class CollectorTest(unittest.TestCase):
         self.directory = tempfile.TemporaryDirectory()
         self.addCleanup(self.directory.cleanup)
 
-    def start(self, *flags, store_url=None):
-        collector = Collector(self.directory.name, *flags, store_url=store_url)
+    def path(self, name, content=None):
+        """A path in the test's own directory, of a file with that content if one is given."""
+        path = os.path.join(self.directory.name, name)
+        if content is not None:
+            with open(path, "w") as file:
+                file.write(content)
+        return path
+
+    def start(self, *flags, **more):
+        collector = Collector(self.directory.name, *flags, **more)
         self.addCleanup(collector.stop)
         return collector
 

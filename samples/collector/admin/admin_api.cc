@@ -69,11 +69,10 @@ HttpResponse AdminApi::Route(const HttpRequest& request) const {
   if (request.path == "/v1/crashes") return CrashPlaces(request.query);
   if (request.path == "/v1/findings") return Findings(request.query);
   if (request.path == "/v1/labels") return Labels(request.query);
-  if (request.path == "/healthz") return JsonResponse("{\"status\":\"ok\"}");
   if (request.path == "/metrics") {
     HttpResponse response;
     response.content_type = "text/plain; version=0.0.4; charset=utf-8";
-    response.body = metrics_->PrometheusText();
+    response.body = metrics_text_();
     return response;
   }
   if (const std::optional<PageFile> file = FindPageFile(request.path)) return FileResponse(*file);

@@ -4,20 +4,20 @@
 #ifndef WHYDROP_COLLECTOR_ADMIN_API_H
 #define WHYDROP_COLLECTOR_ADMIN_API_H
 
+#include <functional>
 #include <string>
 #include <utility>
 
 #include "samples/collector/admin/host_guard.h"
 #include "samples/collector/http/http_server.h"
-#include "samples/collector/metrics.h"
 #include "samples/collector/store/store.h"
 
 namespace whydrop::collector {
 
 class AdminApi {
  public:
-  AdminApi(Store* store, Metrics* metrics, HostGuard guard)
-      : store_(store), metrics_(metrics), guard_(std::move(guard)) {}
+  AdminApi(Store* store, std::function<std::string()> metrics_text, HostGuard guard)
+      : store_(store), metrics_text_(std::move(metrics_text)), guard_(std::move(guard)) {}
 
   HttpResponse Answer(const HttpRequest& request) const;
 
@@ -34,7 +34,7 @@ class AdminApi {
   HttpResponse Labels(const std::string& text) const;
 
   Store* store_;
-  Metrics* metrics_;
+  std::function<std::string()> metrics_text_;
   HostGuard guard_;
 };
 

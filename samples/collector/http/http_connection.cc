@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/beast/core/error.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/error.hpp>
@@ -10,6 +11,8 @@
 #include <boost/beast/http/status.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <optional>
+
+#include "samples/collector/log_line.h"
 
 namespace whydrop::collector {
 namespace {
@@ -22,11 +25,10 @@ using std::chrono::seconds;
 
 constexpr uint32_t kMaxHeaderBytes = 16 * 1024;
 constexpr size_t kReadBytes = 32 * 1024;
-constexpr size_t kMaxConnections = 4096;
+constexpr seconds kHandshakeTimeout(10);
 constexpr seconds kIdleTimeout(30);
 constexpr seconds kRequestTimeout(30);
 constexpr seconds kLingerTimeout(2);
-constexpr seconds kStopTimeout(10);
 constexpr const char* kTooLarge = "the body is larger than 256 KiB";
 
 using Message = http::request<http::string_body>;
@@ -69,10 +71,10 @@ std::string ToBytes(const HttpResponse& response, bool keep_alive, Sends sends) 
 
 class HttpConnection : public OpenConnection, public std::enable_shared_from_this<HttpConnection> {
  public:
-  HttpConnection(std::unique_ptr<HttpStream> stream, const HttpHandler* handler, ConnectionSet* connections)
-      : handler_(handler), connections_(connections), stream_(std::move(stream)) {}
+  HttpConnection(std::unique_ptr<HttpStream> stream, const ConnectionContext& context)
+      : context_(context), stream_(std::move(stream)) {}
   ~HttpConnection() override {
-    if (added_) connections_->Remove(this);
+    if (added_) context_.connections->Remove(this);
   }
 
   bool Start() {
@@ -80,7 +82,7 @@ class HttpConnection : public OpenConnection, public std::enable_shared_from_thi
     const auto peer = Tcp().socket().remote_endpoint(error);
     if (error) return true;
     peer_ = peer.address().to_string();
-    added_ = connections_->Add(this);
+    added_ = context_.connections->Add(this, peer_);
     if (!added_) return false;
     asio::dispatch(Tcp().get_executor(), [self = shared_from_this()] { self->Handshake(); });
     return true;
@@ -97,14 +99,16 @@ class HttpConnection : public OpenConnection, public std::enable_shared_from_thi
   beast::tcp_stream& Tcp() { return stream_->Tcp(); }
 
   void Handshake() {
-    Tcp().expires_after(kRequestTimeout);
+    Tcp().expires_after(kHandshakeTimeout);
     stream_->Handshake([self = shared_from_this()](error_code error, size_t) {
-      if (!error) self->ReadHeader();
+      if (!error) return self->ReadHeader();
+      self->context_.metrics->Add(Counter::kHandshakesFailed);
+      LogDebug("handshake", error.message());
     });
   }
 
   void ReadHeader() {
-    if (connections_->stopping() && buffer_.size() == 0) return Close();
+    if (context_.connections->stopping() && buffer_.size() == 0) return Close();
     parser_.emplace();
     parser_->header_limit(kMaxHeaderBytes);
     parser_->body_limit(kMaxBodyBytes);
@@ -137,6 +141,7 @@ class HttpConnection : public OpenConnection, public std::enable_shared_from_thi
                         self->buffer_.commit(size);
                         if (!error) return self->Parse();
                         self->idle_ = false;
+                        if (error == beast::error::timeout) self->context_.metrics->Add(Counter::kTimedOut);
                         if (error == asio::error::eof && !self->parser_->got_some()) self->Close();
                       });
   }
@@ -170,13 +175,14 @@ class HttpConnection : public OpenConnection, public std::enable_shared_from_thi
     head_ = message.method() == http::verb::head;
     // The store answers from its own thread, once the batch is durable; no time-out cuts that short.
     Tcp().expires_never();
-    (*handler_)(ToRequest(std::move(message), peer_), [self = shared_from_this()](HttpResponse response) {
+    (*context_.handler)(ToRequest(std::move(message), peer_), [self = shared_from_this()](HttpResponse response) {
       asio::post(self->Tcp().get_executor(),
                  [self, response = std::move(response)]() mutable { self->Answer(response); });
     });
   }
 
   void Refuse(unsigned status, const std::string& message) {
+    context_.metrics->Add(Counter::kMalformed);
     idle_ = false;
     keep_alive_ = false;
     refused_ = true;
@@ -184,7 +190,7 @@ class HttpConnection : public OpenConnection, public std::enable_shared_from_thi
   }
 
   void Answer(const HttpResponse& response) {
-    if (connections_->stopping()) keep_alive_ = false;
+    if (context_.connections->stopping()) keep_alive_ = false;
     Tcp().expires_after(kRequestTimeout);
     Send(ToBytes(response, keep_alive_, head_ ? Sends::kHeadOnly : Sends::kBody),
          keep_alive_ ? &HttpConnection::ReadHeader : &HttpConnection::Close);
@@ -221,8 +227,7 @@ class HttpConnection : public OpenConnection, public std::enable_shared_from_thi
                           }));
   }
 
-  const HttpHandler* handler_;
-  ConnectionSet* connections_;
+  const ConnectionContext context_;
   std::unique_ptr<HttpStream> stream_;
   std::string peer_;
   beast::flat_buffer buffer_{kMaxHeaderBytes + kMaxBodyBytes};
@@ -240,41 +245,8 @@ class HttpConnection : public OpenConnection, public std::enable_shared_from_thi
 
 }  // namespace
 
-bool ConnectionSet::Add(OpenConnection* connection) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  if (stopping_ || connections_.size() >= kMaxConnections) return false;
-  connections_.insert(connection);
-  return true;
-}
-
-void ConnectionSet::Remove(OpenConnection* connection) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  connections_.erase(connection);
-  if (connections_.empty()) empty_.notify_all();
-}
-
-bool ConnectionSet::stopping() {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  return stopping_;
-}
-
-void ConnectionSet::StopAll() {
-  std::unique_lock<std::mutex> lock(mutex_);
-  stopping_ = true;
-  std::vector<std::shared_ptr<OpenConnection>> alive;
-  for (OpenConnection* connection : connections_) alive.push_back(connection->Self());
-  // Unlocked, because the last reference to a connection takes it out of the set.
-  lock.unlock();
-  for (const auto& connection : alive) {
-    if (connection != nullptr) connection->StopSoon();
-  }
-  alive.clear();
-  lock.lock();
-  empty_.wait_for(lock, kStopTimeout, [this] { return connections_.empty(); });
-}
-
-bool ServeConnection(std::unique_ptr<HttpStream> stream, const HttpHandler* handler, ConnectionSet* connections) {
-  return std::make_shared<HttpConnection>(std::move(stream), handler, connections)->Start();
+bool ServeConnection(std::unique_ptr<HttpStream> stream, const ConnectionContext& context) {
+  return std::make_shared<HttpConnection>(std::move(stream), context)->Start();
 }
 
 }  // namespace whydrop::collector

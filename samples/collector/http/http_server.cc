@@ -1,17 +1,17 @@
 #include "samples/collector/http/http_server.h"
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/signal_set.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <thread>
 
+#include "samples/collector/admin/json.h"
 #include "samples/collector/http/http_connection.h"
 #include "samples/collector/http/http_stream.h"
-#include "samples/collector/admin/json.h"
 #include "samples/collector/log_line.h"
 
 namespace whydrop::collector {
@@ -29,7 +29,7 @@ HttpResponse ErrorResponse(unsigned status, const std::string& message) {
 
 class HttpServer::Impl {
  public:
-  explicit Impl(Metrics* metrics) : metrics_(metrics) {}
+  Impl(ConnectionLimits limits, Metrics* metrics) : metrics_(metrics), connections_(std::move(limits)) {}
 
   void LoadCertificate(const std::string& chain_file, const std::string& key_file) {
     const std::string wrong = LoadCertificateFiles(chain_file, key_file, &tls_);
@@ -52,26 +52,26 @@ class HttpServer::Impl {
   }
 
   void Start(unsigned threads) {
-    signals_.async_wait([](const error_code&, int) {});
     for (const auto& listener : listeners_) Accept(listener.get());
     for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { io_.run(); });
   }
 
-  void WaitForSignal() { signal_io_.run(); }
-
-  void Stop() {
-    if (threads_.empty()) return;
+  size_t Stop(std::chrono::seconds drain) {
+    if (threads_.empty()) return 0;
     for (const auto& listener : listeners_) {
       asio::post(listener->acceptor.get_executor(), [acceptor = &listener->acceptor] {
         error_code ignored;
         acceptor->close(ignored);
       });
     }
-    connections_.StopAll();
+    const size_t left = connections_.StopAll(drain);
     io_.stop();
     for (std::thread& thread : threads_) thread.join();
     threads_.clear();
+    return left;
   }
+
+  size_t open_connections() const { return connections_.size(); }
 
  private:
   struct Listener {
@@ -100,31 +100,31 @@ class HttpServer::Impl {
 
   void Serve(const Listener& listener, tcp::socket socket) {
     auto stream = listener.config.tls ? MakeTlsStream(std::move(socket), tls_) : MakePlainStream(std::move(socket));
-    const bool started = ServeConnection(std::move(stream), &listener.config.handler, &connections_);
+    const bool started = ServeConnection(std::move(stream), {&listener.config.handler, &connections_, metrics_});
     if (started) return;
     metrics_->Add(Counter::kRefusedConnections);
-    LogWarning("connections", "too many connections, one was closed");
+    LogWarning("connections", "too many connections, in all or from one address: one was closed");
   }
 
   Metrics* metrics_;
   ConnectionSet connections_;
   asio::ssl::context tls_{asio::ssl::context::tls_server};
   asio::io_context io_;
-  asio::io_context signal_io_;
-  asio::signal_set signals_{signal_io_, SIGTERM, SIGINT};
+  // A batch that waits for the store is no work of asio's: without this the threads would end before its answer.
+  asio::executor_work_guard<asio::io_context::executor_type> until_stop_{io_.get_executor()};
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::vector<std::thread> threads_;
 };
 
-HttpServer::HttpServer(Metrics* metrics) : impl_(std::make_unique<Impl>(metrics)) {}
-HttpServer::~HttpServer() { Stop(); }
+HttpServer::HttpServer(ConnectionLimits limits, Metrics* metrics)
+    : impl_(std::make_unique<Impl>(std::move(limits), metrics)) {}
+HttpServer::~HttpServer() { Stop(std::chrono::seconds(0)); }
 void HttpServer::LoadCertificate(const std::string& chain_file, const std::string& key_file) {
   impl_->LoadCertificate(chain_file, key_file);
 }
 uint16_t HttpServer::Listen(ListenerConfig config) { return impl_->Listen(std::move(config)); }
 void HttpServer::Start(unsigned threads) { impl_->Start(threads); }
-void HttpServer::Stop() { impl_->Stop(); }
-
-void HttpServer::WaitForSignal() { impl_->WaitForSignal(); }
+size_t HttpServer::Stop(std::chrono::seconds drain) { return impl_->Stop(drain); }
+size_t HttpServer::open_connections() const { return impl_->open_connections(); }
 
 }  // namespace whydrop::collector

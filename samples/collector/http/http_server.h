@@ -5,6 +5,7 @@
 #ifndef WHYDROP_COLLECTOR_HTTP_SERVER_H
 #define WHYDROP_COLLECTOR_HTTP_SERVER_H
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "samples/collector/http/address.h"
+#include "samples/collector/http/connection_set.h"
 #include "samples/collector/metrics.h"
 
 namespace whydrop::collector {
@@ -62,7 +64,7 @@ class ServerError : public std::runtime_error {
 
 class HttpServer {
  public:
-  explicit HttpServer(Metrics* metrics);
+  HttpServer(ConnectionLimits limits, Metrics* metrics);
   ~HttpServer();
 
   // Reads the certificate for listeners with `tls`. Throws ServerError.
@@ -73,11 +75,11 @@ class HttpServer {
 
   void Start(unsigned threads);
 
-  // Returns when SIGTERM or SIGINT has arrived since the server was made.
-  void WaitForSignal();
+  size_t open_connections() const;
 
-  // Takes no more connections, closes idle ones, lets requests under way finish for up to 10 s.
-  void Stop();
+  // Takes no more connections, closes idle ones and lets requests under way finish. Returns how many were cut at the
+  // deadline.
+  size_t Stop(std::chrono::seconds drain);
 
  private:
   class Impl;

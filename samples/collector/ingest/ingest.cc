@@ -98,12 +98,6 @@ Ingest::Ingest(const Options& options, Store* store, ClockFn now, Metrics* metri
       quotas_(options.quotas, options.server_quotas) {}
 
 void Ingest::Handle(HttpRequest request, const RespondFn& respond) {
-  if (request.path == "/healthz") {
-    if (request.method != "GET" && request.method != "HEAD") return respond(ErrorResponse(405, "use GET"));
-    HttpResponse response;
-    response.body = "{\"status\":\"ok\"}\n";
-    return respond(std::move(response));
-  }
   if (request.path != "/v1/batches") return respond(ErrorResponse(404, "batches are posted to /v1/batches"));
   if (request.method != "POST") {
     HttpResponse response = ErrorResponse(405, "use POST");
@@ -167,10 +161,15 @@ void Ingest::TakeBatch(const HttpRequest& request, const RespondFn& respond) {
     return respond(TryLater(429, "the quota of this app_id is used up", wait_s));
   }
   batch.reference_unix_s = batch.received_unix_s - ParseAge(request.age);
-  const auto done = [key = batch.key, sha256 = batch.sha256, metrics = metrics_, respond](StoreVerdict verdict) {
+  const auto begun = std::chrono::steady_clock::now();
+  const auto done = [key = batch.key, sha256 = batch.sha256, metrics = metrics_, begun, respond](StoreVerdict verdict) {
+    metrics->Change(Gauge::kWaiting, -1);
+    metrics->ObserveAnswer(std::chrono::steady_clock::now() - begun);
     respond(StoreResponse(verdict, key, sha256, metrics));
   };
+  metrics_->Change(Gauge::kWaiting, 1);
   if (!store_->Submit(std::move(batch), done)) {
+    metrics_->Change(Gauge::kWaiting, -1);
     Refuse(Counter::kUnavailable, 503, "too many batches wait; send it again", respond);
   }
 }

@@ -1,0 +1,131 @@
+#include "samples/collector/serve.h"
+
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "samples/collector/admin/admin_api.h"
+#include "samples/collector/config/option_table.h"
+#include "samples/collector/health.h"
+#include "samples/collector/http/stop_signal.h"
+#include "samples/collector/ingest/ingest.h"
+#include "samples/collector/log_line.h"
+#include "samples/collector/process.h"
+
+namespace whydrop::collector {
+namespace {
+
+// The store's files, the listeners, and what a connection to an engine takes.
+constexpr uint64_t kOtherFiles = 128;
+
+std::string Url(bool tls, const Endpoint& endpoint, uint16_t port) {
+  const bool v6 = endpoint.host.find(':') != std::string::npos;
+  return std::string(tls ? "https://" : "http://") + (v6 ? "[" + endpoint.host + "]" : endpoint.host) + ":" +
+         std::to_string(port);
+}
+
+class Service {
+ public:
+  explicit Service(const Options& options)
+      : options_(options),
+        health_(options.max_lag_s, UnixSeconds),
+        server_({options.max_connections, options.max_connections_per_address, options.trusted_proxies}, &metrics_),
+        admin_server_(ConnectionLimits(), &metrics_) {}
+
+  void Run() {
+    Listen();
+    OpenStoreBehind();
+    LogInfo("start", "ready", {{"version", WHYDROP_COLLECTOR_VERSION}});
+    signal_.Wait();
+    Stop();
+  }
+
+ private:
+  bool tls() const { return !options_.tls_cert.empty(); }
+  bool admin_tls() const { return tls() && !IsLoopback(options_.admin_listen.host); }
+
+  // Both addresses answer before the store is open, so that a balancer sees a start that takes long as what it is.
+  void Listen() {
+    if (tls()) server_.LoadCertificate(options_.tls_cert, options_.tls_key);
+    if (admin_tls()) admin_server_.LoadCertificate(options_.tls_cert, options_.tls_key);
+    port_ = server_.Listen({options_.listen, tls(), [this](HttpRequest request, const RespondFn& respond) {
+                              if (auto answer = health_.Answer(request)) return respond(std::move(*answer));
+                              ingest_->Handle(std::move(request), respond);
+                            }});
+    admin_port_ = admin_server_.Listen(
+        {options_.admin_listen, admin_tls(), [this](const HttpRequest& request, const RespondFn& respond) {
+           auto answer = health_.Answer(request);
+           respond(answer ? std::move(*answer) : admin_->Answer(request));
+         }});
+    RaiseFileLimit(options_.max_connections + kOtherFiles);
+    metrics_.Set(Gauge::kStartTime, UnixSeconds());
+    server_.Start(options_.threads);
+    admin_server_.Start(options_.threads);
+  }
+
+  void OpenStoreBehind() {
+    StoreSettings settings;
+    settings.join_window_s = options_.join_window_s;
+    store_ = OpenStore(options_.store_url, UnixSeconds, &metrics_, settings);
+    ingest_ = std::make_unique<Ingest>(options_, store_.get(), UnixSeconds, &metrics_);
+    admin_ = std::make_unique<AdminApi>(
+        store_.get(), [this] { return MetricsText(); }, HostGuard(options_.admin_listen.host, options_.admin_hosts));
+    health_.StoreIsOpen(store_.get());
+    std::printf("listening ingest=%s admin=%s store=%s\n", Url(tls(), options_.listen, port_).c_str(),
+                Url(admin_tls(), options_.admin_listen, admin_port_).c_str(),
+                WithoutPassword(options_.store_url).c_str());
+    std::fflush(stdout);
+  }
+
+  void Stop() {
+    health_.StopHasBegun();
+    LogInfo("stop", "stopping");
+    signal_.WaitAgain(std::chrono::seconds(options_.stop_delay_s));
+    const size_t cut = server_.Stop(std::chrono::seconds(options_.drain_s));
+    if (cut != 0) LogWarning("drain", "connections were cut at the deadline", {{"count", std::to_string(cut)}});
+    admin_server_.Stop(std::chrono::seconds(options_.drain_s));
+    store_->Stop();
+    LogInfo("stop", "everything acknowledged is stored");
+  }
+
+  std::string MetricsText() {
+    metrics_.Set(Gauge::kReady, health_.WhyNotReady().empty() ? 1 : 0);
+    metrics_.Set(Gauge::kLag, health_.LagS());
+    metrics_.Set(Gauge::kIngestConnections, static_cast<int64_t>(server_.open_connections()));
+    metrics_.Set(Gauge::kAdminConnections, static_cast<int64_t>(admin_server_.open_connections()));
+    metrics_.Set(Gauge::kResidentBytes, ResidentBytes());
+    return metrics_.PrometheusText();
+  }
+
+  const Options options_;
+  StopSignal signal_;
+  Metrics metrics_;
+  Health health_;
+  // The servers end before what their handlers use.
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<Ingest> ingest_;
+  std::unique_ptr<AdminApi> admin_;
+  // Two servers, so that neither a flood of uploads nor a long question takes the other's threads and connections.
+  HttpServer server_;
+  HttpServer admin_server_;
+  uint16_t port_ = 0;
+  uint16_t admin_port_ = 0;
+};
+
+}  // namespace
+
+void Serve(const Options& options) {
+  // A peer that is gone is an error of one write, never the end of the process.
+  std::signal(SIGPIPE, SIG_IGN);
+  Service(options).Run();
+}
+
+void CheckFiles(const Options& options) {
+  if (options.tls_cert.empty()) return;
+  Metrics metrics;
+  HttpServer(ConnectionLimits(), &metrics).LoadCertificate(options.tls_cert, options.tls_key);
+}
+
+}  // namespace whydrop::collector

@@ -1,0 +1,319 @@
+"""What an operator relies on: configuration, keys and quotas, the log, readiness, the orderly end, and the limits."""
+import argparse
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import unittest
+
+import collector_driver as base
+from collector_driver import ACCEPTED, CLOSED, DUPLICATE, batch, connection
+
+DEPLOY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../samples/collector/deploy")
+
+
+def ask(port, path, method="GET"):
+    """(status, headers, body) of one request."""
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        client.request(method, path)
+        answer = client.getresponse()
+        return answer.status, answer.headers, answer.read()
+    finally:
+        client.close()
+
+
+def until(condition, what, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError("waited in vain for " + what)
+        time.sleep(0.02)
+
+
+class Configuration(base.CollectorTest):
+    def test_what_holds_is_shown_with_its_source_and_without_secrets(self):
+        keys = self.path("keys", "game=first-secret\ngame=second-secret\n")
+        config = self.path("collector.toml", 'rate-limit = 7\nthreads = 3\nkey-file = "%s"\n' % keys)
+        run = subprocess.run([base.COLLECTOR, "--check-config", "--config", config, "--threads", "2"],
+                             capture_output=True, text=True, timeout=20,
+                             env={**os.environ, "WHYDROP_COLLECTOR_RATE_LIMIT": "9"})
+        self.assertEqual((run.returncode, run.stderr), (0, ""))
+        self.assertIn('rate-limit = "9"  # WHYDROP_COLLECTOR_RATE_LIMIT\n', run.stdout)
+        self.assertIn('threads = "2"  # --threads\n', run.stdout)
+        self.assertIn('drain = "10"  # default\n', run.stdout)
+        self.assertIn("%s line 2 (%s line 3: key-file)" % (keys, config), run.stdout)
+        self.assertNotIn("first-secret", run.stdout)
+
+    def test_mistakes_are_told_before_anything_runs(self):
+        config = self.path("collector.toml", "rate-limit = 7\nrate-limits = 8\n")
+        code, text = self.fails("--check-config", "--config", config)
+        self.assertEqual(code, 2)
+        self.assertIn("%s line 2: rate-limits is no option" % config, text)
+        code, text = self.fails("--check-config", "--tls-cert", config, "--tls-key", config)
+        self.assertEqual(code, 1)
+        self.assertIn("cannot read the certificate '%s'" % config, text)
+
+    def test_the_example_is_a_configuration(self):
+        with open(os.path.join(DEPLOY, "collector.toml")) as file:
+            text = file.read()
+        credentials = "/run/credentials/whydrop-collector.service/"
+        self.assertIn(credentials + "server-keys", text)
+        self.path("server-keys", "my-game=s\n")
+        for name in ("tls-cert.pem", "tls-key.pem"):
+            text = re.sub('^tls-.*%s"$' % name, "", text, flags=re.M)
+        config = self.path("collector.toml", text.replace(credentials, self.directory.name + "/"))
+        run = subprocess.run([base.COLLECTOR, "--check-config", "--config", config], capture_output=True, text=True)
+        self.assertEqual((run.returncode, run.stderr), (0, ""))
+
+
+class KeysAndQuotas(base.CollectorTest):
+    def test_an_old_and_a_new_key_are_valid_at_once(self):
+        keys = self.path("keys", "game=old\ngame=new\n")
+        collector = self.start("--key-file", keys)
+        for name, key, wanted in [("a", "old", ACCEPTED), ("b", "new", ACCEPTED), ("c", "other", 401), ("d", "", 401)]:
+            self.assertEqual(collector.post(batch(name), X_Whydrop_Key=key), wanted, key)
+
+    def test_what_is_beyond_a_quota_is_told_when_to_come_again_and_nothing_of_it_is_kept(self):
+        log = self.path("log")
+        collector = self.start("--quota", "game=3/day", "--server-quota", "game=1/day", log=log)
+        for n in range(3):
+            self.assertEqual(collector.post(batch("q%d" % n, [connection(1, CLOSED)])), ACCEPTED)
+        client = collector.connect()
+        client.request("POST", "/v1/batches", batch("q3", [connection(1, CLOSED)]),
+                       {"Content-Type": "application/x-protobuf"})
+        answer = client.getresponse()
+        self.assertEqual(answer.status, 429)
+        self.assertIn("quota", json.loads(answer.read())["error"])
+        self.assertTrue(0 < int(answer.getheader("Retry-After")) <= 86400)
+        client.close()
+        self.assertEqual(collector.post(batch("s", role=1)), ACCEPTED)
+        self.assertEqual(collector.post(batch("t", role=1)), 429)
+        self.assertEqual(collector.post(batch("o", app="other")), ACCEPTED)
+        self.assertEqual(collector.json("/v1/attribution")["connections"], 3)
+        self.assertEqual(collector.metrics()["batches_over_quota_total"], 2)
+        with open(log) as file:
+            self.assertIn('event=quota message="an app is over its quota" app_id="game"', file.read())
+
+
+class Log(base.CollectorTest):
+    def test_json_lines_are_few_and_name_nobody(self):
+        log = self.path("log")
+        collector = self.start("--log-format", "json", "--log-level", "debug", "--key", "game=the-key", log=log)
+        for n in range(300):
+            self.assertEqual(collector.post(batch("l%d" % n), X_Whydrop_Key="wrong-key"), 401)
+        self.assertEqual(collector.post_raw(b"\xff")[0], 400)
+        self.assertEqual(collector.stop(), 0)
+        with open(log) as file:
+            lines = file.read().splitlines()
+        events = [json.loads(line) for line in lines]
+        self.assertLess(len(lines), 100)
+        self.assertEqual([e["event"] for e in events if e["event"] in ("start", "stop")], ["start", "stop", "stop"])
+        refused = [e for e in events if e["event"] == "unauthorized"]
+        self.assertEqual({(e["level"], e["app_id"]) for e in refused}, {("warning", "game")})
+        for event in events:
+            self.assertRegex(event["time"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
+        for word in ("127.0.0.1", "the-key", "wrong-key"):
+            self.assertNotIn(word, "".join(lines))
+
+    def test_a_level_leaves_the_lower_ones_out(self):
+        log = self.path("log")
+        collector = self.start("--log-level", "error", log=log)
+        collector.post_raw(b"\xff")
+        collector.stop()
+        self.assertEqual(os.path.getsize(log), 0)
+
+
+class Readiness(base.CollectorTest):
+    def test_both_addresses_tell_that_it_is_ready(self):
+        collector = self.start()
+        for port in (collector.ingest_port, collector.admin_port):
+            for path in ("/healthz", "/readyz"):
+                self.assertEqual(ask(port, path)[0], 200)
+                self.assertEqual(ask(port, path, "HEAD")[2], b"")
+                self.assertEqual(ask(port, path, "POST")[0], 405)
+        self.assertEqual(collector.metrics()["ready"], 1)
+
+    def test_while_the_store_is_being_opened_it_lives_but_is_not_ready(self):
+        self.start().stop()
+        lock = sqlite3.connect(self.path("store.db"), isolation_level=None)
+        self.addCleanup(lock.close)
+        lock.execute("BEGIN EXCLUSIVE")
+        port = base.free_port()
+        process = subprocess.Popen([base.COLLECTOR, "--listen", "127.0.0.1:%d" % port, "--admin-listen", "127.0.0.1:0",
+                                    "--store", "sqlite:" + self.path("store.db")],
+                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.wait, 30)
+        self.addCleanup(process.kill)
+
+        def answers():
+            try:
+                return ask(port, "/healthz")[0] == 200
+            except OSError:
+                return False
+        until(answers, "the address")
+        status, _, body = ask(port, "/readyz")
+        self.assertEqual((status, json.loads(body)["error"]), (503, "the store is being opened"))
+        status, headers, _ = ask(port, "/v1/batches", "POST")
+        self.assertEqual(status, 503)
+        self.assertTrue(headers["Retry-After"])
+        lock.execute("ROLLBACK")
+        self.assertIn("listening", process.stdout.readline())
+        self.assertEqual(ask(port, "/readyz")[0], 200)
+
+    def test_a_store_that_cannot_be_written_is_not_ready_until_it_can(self):
+        collector = self.start()
+        with sqlite3.connect(collector.store) as db:
+            db.execute("CREATE TRIGGER full BEFORE INSERT ON batches BEGIN SELECT RAISE(ROLLBACK, 'no room'); END")
+        db.close()
+        self.assertEqual(collector.post(batch("a")), 503)
+        status, _, body = ask(collector.ingest_port, "/readyz")
+        self.assertEqual(status, 503)
+        self.assertIn("no room", json.loads(body)["error"])
+        self.assertEqual(ask(collector.ingest_port, "/healthz")[0], 200)
+        with sqlite3.connect(collector.store) as db:
+            db.execute("DROP TRIGGER full")
+        db.close()
+        until(lambda: ask(collector.ingest_port, "/readyz")[0] == 200, "readiness")
+        self.assertEqual(collector.post(batch("a")), ACCEPTED)
+
+
+class Stop(base.CollectorTest):
+    def half_sent(self, collector, name):
+        """A connection on which all but the last byte of a batch was sent, and that byte."""
+        body = batch(name, [connection(1, CLOSED)])
+        peer = socket.create_connection(("127.0.0.1", collector.ingest_port), timeout=60)
+        self.addCleanup(peer.close)
+        peer.sendall(b"POST /v1/batches HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n"
+                     b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body))
+        self.assertIn(b"100 Continue", peer.recv(4096))
+        peer.sendall(body[:-1])
+        return peer, body[-1:]
+
+    def test_a_balancer_sees_it_coming_and_loses_nothing(self):
+        collector = self.start("--stop-delay", "600")
+        collector.process.send_signal(signal.SIGTERM)
+        until(lambda: ask(collector.ingest_port, "/readyz")[0] == 503, "the end of readiness")
+        self.assertEqual(json.loads(ask(collector.admin_port, "/readyz")[2])["error"], "it is stopping")
+        self.assertEqual(ask(collector.ingest_port, "/healthz")[0], 200)
+        self.assertEqual(collector.post(batch("late")), ACCEPTED)
+        self.assertEqual(collector.stop(), 0)  # a second signal ends the delay
+        self.assertEqual(self.start().post(batch("late")), DUPLICATE)
+
+    def test_an_upload_under_way_is_answered_and_kept(self):
+        collector = self.start("--drain", "60")
+        peer, last = self.half_sent(collector, "under-way")
+        collector.process.send_signal(signal.SIGTERM)
+
+        def refused():
+            try:
+                socket.create_connection(("127.0.0.1", collector.ingest_port), timeout=10).close()
+                return False
+            except ConnectionRefusedError:
+                return True
+        until(refused, "the listener's end")
+        peer.sendall(last)
+        self.assertIn(b" 200 OK", peer.recv(4096))
+        self.assertEqual(collector.stop(), 0)
+        self.assertEqual(self.start().post(batch("under-way", [connection(1, CLOSED)])), DUPLICATE)
+
+    def test_a_peer_that_does_nothing_cannot_hold_the_end_up(self):
+        log = self.path("log")
+        collector = self.start("--drain", "1", log=log)
+        self.half_sent(collector, "stuck")
+        begun = time.monotonic()
+        self.assertEqual(collector.stop(), 0)
+        self.assertLess(time.monotonic() - begun, 20)
+        with open(log) as file:
+            self.assertIn('event=drain message="connections were cut at the deadline" count="1"', file.read())
+        self.assertEqual(self.start().json("/v1/attribution")["connections"], 0)
+
+
+class Limits(base.CollectorTest):
+    def connect(self, collector):
+        peer = socket.create_connection(("127.0.0.1", collector.ingest_port), timeout=30)
+        self.addCleanup(peer.close)
+        return peer
+
+    def is_served(self, peer):
+        try:
+            peer.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            return b" 200 OK" in peer.recv(4096)
+        except OSError:
+            return False
+
+    def check_limit(self, collector, limit):
+        peers = [self.connect(collector) for _ in range(limit)]
+        self.assertTrue(all(self.is_served(peer) for peer in peers))
+        self.assertFalse(self.is_served(self.connect(collector)))
+        self.assertEqual(collector.metrics()["connections_refused_total"], 1)
+        self.assertEqual(collector.metrics()["ingest_connections"], limit)
+        peers[0].close()
+        until(lambda: self.is_served(self.connect(collector)), "room for another connection")
+
+    def test_connections_are_limited_in_all(self):
+        self.check_limit(self.start("--max-connections", "5"), 5)
+
+    def test_one_address_cannot_take_all_connections(self):
+        self.check_limit(self.start("--max-connections-per-address", "3"), 3)
+
+    def test_a_trusted_proxy_speaks_for_many(self):
+        collector = self.start("--max-connections-per-address", "3", "--trusted-proxy", "127.0.0.0/8")
+        self.assertTrue(all(self.is_served(self.connect(collector)) for _ in range(20)))
+
+    def test_refusals_of_bad_http_are_counted(self):
+        collector = self.start()
+        for data in (b"nonsense\r\n\r\n", b"POST /v1/batches HTTP/1.1\r\nHost: x\r\n\r\n",
+                     b"GET / HTTP/1.1\r\nX: " + b"y" * 20000 + b"\r\n\r\n"):
+            peer = self.connect(collector)
+            peer.sendall(data)
+            self.assertRegex(peer.recv(4096), rb"^HTTP/1\.1 4")
+        self.assertEqual(collector.metrics()["requests_malformed_total"], 3)
+
+
+class Metrics(base.CollectorTest):
+    def test_every_metric_of_the_alert_rules_exists(self):
+        with open(os.path.join(DEPLOY, "alerts.yml")) as file:
+            named = set(re.findall(r"whydrop_collector_([a-z_]+)", file.read()))
+        shown = {name.split("{")[0] for name in self.start().metrics()}
+        self.assertGreater(len(named), 10)
+        self.assertEqual(named - shown, set())
+
+    def test_answers_are_counted_by_how_long_they_took(self):
+        collector = self.start()
+        for n in range(5):
+            collector.post(batch("m%d" % n))
+        found = collector.metrics()
+        buckets = [value for name, value in found.items() if name.startswith("answer_seconds_bucket")]
+        self.assertEqual(buckets, sorted(buckets))
+        self.assertEqual((buckets[-1], found["answer_seconds_count"], found["batches_waiting"]), (5, 5, 0))
+        self.assertGreater(found["resident_memory_bytes"], 1 << 20)
+        self.assertLess(abs(found["start_time_seconds"] - time.time()), 600)
+
+
+class Unit(base.CollectorTest):
+    def test_systemd_takes_the_service_and_finds_it_closed(self):
+        with open(os.path.join(DEPLOY, "whydrop-collector.service")) as file:
+            text = file.read()
+        self.assertEqual(text.count("/usr/bin/whydrop-collector"), 2)
+        unit = self.path("whydrop-collector.service", text.replace("/usr/bin/whydrop-collector",
+                                                                   os.path.abspath(base.COLLECTOR)))
+        for command in (["verify", "--man=no", "--recursive-errors=no", unit],
+                        ["security", "--offline=yes", "--no-pager", "--threshold=20", unit]):
+            run = subprocess.run(["systemd-analyze", *command], capture_output=True, text=True, timeout=120)
+            self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--collector", required=True)
+    known, rest = parser.parse_known_args()
+    base.COLLECTOR = known.collector
+    unittest.main(argv=[sys.argv[0], *rest])
