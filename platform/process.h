@@ -36,6 +36,8 @@ bool OutOfMemoryKills(uint64_t* out);
 
 // The host's count of packets dropped for want of a route. False: unknown.
 bool NoRouteDrops(uint64_t* out);
+// The host's count of TCP segments that it would not send again, as a firewall of its own makes it. False: unknown.
+bool RefusedRetransmits(uint64_t* out);
 
 // A shared library loaded on demand and never unloaded. nullptr: not there.
 void* LoadLibraryByName(const char* const* names, size_t count);

@@ -42,6 +42,7 @@ struct SocketIdentity {
 struct SocketFacts {
   Known tcp_state, retransmits, probes, backoff, total_rto, total_retrans, unacked, lost;
   Known notsent_bytes, snd_wnd_bytes, snd_mss_bytes, path_mtu_bytes;
+  Known refused_bytes;  // handed down by TCP and not let out by this machine, in the connection's life
   Known last_ack_recv_ms, last_data_recv_ms, last_data_sent_ms;
   Known rtt_us, min_rtt_us;
   Known outq_bytes, inq_bytes;

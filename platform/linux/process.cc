@@ -53,6 +53,27 @@ std::string NextWord(const std::string& line, size_t* at) {
   return line.substr(start, *at - start);
 }
 
+// Two lines of equal shape that begin with `group`: names, then values.
+bool ReadNetworkCounter(const char* file, const std::string& group, const char* counter, uint64_t* out) {
+  std::string text;
+  if (!ReadProcFile(file, &text)) return false;
+  const size_t names_at = text.find(group);
+  const size_t values_at = text.find("\n" + group, names_at == std::string::npos ? 0 : names_at);
+  if (names_at == std::string::npos || values_at == std::string::npos) return false;
+  const std::string names = text.substr(names_at, values_at - names_at);
+  const std::string values = text.substr(values_at + 1, text.find('\n', values_at + 1) - values_at - 1);
+  size_t name_at = 0;
+  size_t value_at = 0;
+  while (true) {
+    const std::string name = NextWord(names, &name_at);
+    const std::string value = NextWord(values, &value_at);
+    if (name.empty() || value.empty()) return false;
+    if (name != counter) continue;
+    *out = strtoull(value.c_str(), nullptr, 10);
+    return true;
+  }
+}
+
 }  // namespace
 
 void* WipedOnForkPage(size_t size) {
@@ -97,25 +118,10 @@ bool OutOfMemoryKills(uint64_t* out) {
   return ReadProcFile("/proc/vmstat", &text) && FindCounter(text, "oom_kill", out);
 }
 
-bool NoRouteDrops(uint64_t* out) {
-  std::string text;
-  if (!ReadProcFile("/proc/net/snmp", &text)) return false;
-  // Two lines of equal shape: names, then values.
-  const size_t names_at = text.find("Ip: ");
-  const size_t values_at = text.find("\nIp: ", names_at == std::string::npos ? 0 : names_at);
-  if (names_at == std::string::npos || values_at == std::string::npos) return false;
-  const std::string names = text.substr(names_at, values_at - names_at);
-  const std::string values = text.substr(values_at + 1, text.find('\n', values_at + 1) - values_at - 1);
-  size_t name_at = 0;
-  size_t value_at = 0;
-  while (true) {
-    const std::string name = NextWord(names, &name_at);
-    const std::string value = NextWord(values, &value_at);
-    if (name.empty() || value.empty()) return false;
-    if (name != "OutNoRoutes") continue;
-    *out = strtoull(value.c_str(), nullptr, 10);
-    return true;
-  }
+bool NoRouteDrops(uint64_t* out) { return ReadNetworkCounter("/proc/net/snmp", "Ip: ", "OutNoRoutes", out); }
+
+bool RefusedRetransmits(uint64_t* out) {
+  return ReadNetworkCounter("/proc/net/netstat", "TcpExt: ", "TCPRetransFail", out);
 }
 
 void* LoadLibraryByName(const char* const* names, size_t count) {

@@ -64,6 +64,17 @@ bool IsLoopback(const SocketAddress& address) {
   return address.family == 6 && memcmp(address.bytes, kLoopback6, sizeof(kLoopback6)) == 0;
 }
 
+// TCP counts a segment as sent before it hands it down, and takes its bytes for sent only when they went out: what is
+// missing between the two never left. A handshake and the end of the stream are acknowledged without having been counted.
+void ProbeRefused(int fd, const KernelTcpInfo& info, SocketFacts* out) {
+  int outq = 0;
+  if (ioctl(fd, SIOCOUTQ, &outq) != 0) return;
+  const int64_t in_flight = int64_t{outq} - info.notsent_bytes;
+  const auto tried = static_cast<int64_t>(info.bytes_sent - info.bytes_retrans);
+  const int64_t refused = tried - static_cast<int64_t>(info.bytes_acked) - in_flight;
+  out->refused_bytes.Set(refused > 0 ? refused : 0);
+}
+
 void ProbeTcp(int fd, SocketFacts* out) {
   KernelTcpInfo info = {};
   socklen_t size = sizeof(info);
@@ -90,6 +101,7 @@ void ProbeTcp(int fd, SocketFacts* out) {
   if (info.min_rtt != 0 && info.min_rtt != kNoSample) set(&out->min_rtt_us, info.min_rtt);
   // Replaced by the socket's own answer where that can be had: an aborted socket has none any more.
   if (info.pmtu != 0) set(&out->path_mtu_bytes, info.pmtu);
+  if (size >= offsetof(KernelTcpInfo, dsack_dups)) ProbeRefused(fd, info, out);
 }
 
 void ProbeQueues(int fd, SocketFacts* out) {

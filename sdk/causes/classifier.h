@@ -27,7 +27,7 @@ Verdict ClassifyConnection(const Evidence& evidence);
 
 // How a session ended, decided at the next launch.
 struct SessionEvidence {
-  bool crash_marker = false;        // set and not revoked
+  bool crash_marker = false;  // set and not revoked
   uint64_t alive_after_fault_ms = 0;
   bool shutdown_announced = false;
   bool clean_mark = false;
@@ -35,21 +35,22 @@ struct SessionEvidence {
   bool same_boot_known = false;
   bool same_boot = false;
   bool heartbeat_ever = false;
-  uint64_t heartbeat_ms = 0;        // session times
+  uint64_t heartbeat_ms = 0;  // session times
   uint64_t tick_ms = 0;
   bool oom_rose_known = false;
-  bool oom_rose = false;            // the out-of-memory count rose since the last tick
-  uint64_t since_death_ms = 0;      // from the last sign of life to the harvest
+  bool oom_rose = false;        // the out-of-memory count rose since the last tick
+  uint64_t since_death_ms = 0;  // from the last sign of life to the harvest
 };
 Verdict ClassifySessionEnd(const SessionEvidence& evidence);
 
 // What else the collector knows about the server of one connection.
 struct ServerContext {
-  bool seen = false;            // a server record of this connection exists
-  bool end_recorded = false;    // it says how the connection ended on the server's side
+  bool seen = false;              // a server record of this connection exists
+  bool end_recorded = false;      // it says how the connection ended on the server's side
   bool process_replaced = false;  // that server process ended without closing, or a new one took its place
-  bool host_replaced = false;   // and it runs in another boot, or other clients of that host fell silent too
-  bool window_passed = false;   // no more reports are waited for
+  bool host_replaced = false;     // and it runs in another boot, or other clients of that host fell silent too
+  bool refuses = false;           // it refused the attempt that the client made right after this connection
+  bool window_passed = false;     // no more reports are waited for
 };
 
 // values of the API: "clean", "dropped", "recovered", "failed"
@@ -62,7 +63,8 @@ struct JoinedVerdict {
 };
 
 // Both ends together; either may be nullptr, not both. `recovered`: a reconnect of this connection stood.
-JoinedVerdict ClassifyJoined(const Evidence* client, const Evidence* server, const ServerContext& context, bool recovered);
+JoinedVerdict ClassifyJoined(const Evidence* client, const Evidence* server, const ServerContext& context,
+                             bool recovered);
 
 // One sentence a game programmer understands: which rule decided and the evidence it saw, e.g. "The peer reset the
 // connection (ECONNRESET in recv) with nothing in our send queue: the server sent it unasked."

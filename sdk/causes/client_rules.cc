@@ -113,10 +113,22 @@ bool AcksButNoAnswer(const Evidence& e) {
          AtMost(e, Field::last_ack_recv_ms, kAckFlowsMs) && AtLeast(e, Field::last_data_recv_ms, kAckFlowsMs + 1) &&
          !IsPositive(e, Field::inq_bytes);
 }
-bool NeverLeft(const Evidence& e) {
-  return IsTcp(e) && IsTimeout(e) && IsPositive(e, Field::notsent_bytes) && Is(e, Field::retransmits, 0) &&
-         IsPositive(e, Field::probes) && IsPositive(e, Field::snd_wnd_bytes) && e.IsTrue(Field::link_up) &&
-         e.IsTrue(Field::local_address_present) && e.IsTrue(Field::route_present);
+// Bytes wait though the peer's window is open, nothing had to be sent again, and the machine's network is fine.
+bool IsHeldBack(const Evidence& e) {
+  return IsTcp(e) && IsPositive(e, Field::notsent_bytes) && IsPositive(e, Field::snd_wnd_bytes) &&
+         Is(e, Field::retransmits, 0) && IsLocalNetworkFine(e);
+}
+bool NeverLeft(const Evidence& e) { return IsHeldBack(e) && IsTimeoutClass(e) && IsPositive(e, Field::probes); }
+// A reset may come at once, while older bytes are still on their way; a time-out needs that none are.
+bool HostRefused(const Evidence& e) {
+  return IsHeldBack(e) && HasFailed(e) && IsPositive(e, Field::refused_bytes) && e.Has(Field::outq_bytes) &&
+         (IsReset(e) || e.Get(Field::outq_bytes) == e.Get(Field::notsent_bytes));
+}
+bool AttemptNeverLeft(const Evidence& e) {
+  constexpr int64_t kMaxAttempts = 10;  // one connection sends no more; a higher count is other programs'
+  return (ConnectTimeout(e) || ConnectGivenUp(e)) && IsPositive(e, Field::refused_retransmits) &&
+         AtMost(e, Field::refused_retransmits, kMaxAttempts) && e.IsTrue(Field::link_up) &&
+         e.IsTrue(Field::route_present);
 }
 bool UdpNotPermitted(const Evidence& e) { return IsUdp(e) && IsError(e, ErrorKind::kNotPermitted); }
 bool RouterSaidSo(const Evidence& e) {
@@ -137,6 +149,7 @@ bool TcpSilence(const Evidence& e) {
   return IsEstablished(e) && IsTcp(e) && IsTimeout(e) && IsPositive(e, Field::retransmits) &&
          IsPositive(e, Field::outq_bytes);
 }
+bool TcpNoAnswer(const Evidence& e) { return IsEstablished(e) && IsTcp(e) && IsTimeout(e) && IsOverdue(e); }
 // With nothing unacknowledged only a keepalive can end a connection with ETIMEDOUT.
 bool KeepaliveUnanswered(const Evidence& e) {
   return IsEstablished(e) && IsTcp(e) && IsError(e, ErrorKind::kTimedOut) && !IsAppTimeout(e) &&
@@ -149,7 +162,10 @@ bool TransmissionTimeout(const Evidence& e) { return IsEstablished(e) && IsTcp(e
 bool UdpSilence(const Evidence& e) {
   return IsEstablished(e) && IsUdp(e) && IsAppTimeout(e) && IsPositive(e, Field::sent_since_recv_bytes);
 }
-bool ResetAfterSilence(const Evidence& e) { return IsEstablished(e) && IsReset(e) && IsSilenceBefore(e); }
+bool ResetAfterSilence(const Evidence& e) {
+  return IsEstablished(e) && IsReset(e) && (IsPositive(e, Field::retransmits) || IsPositive(e, Field::probes));
+}
+bool ResetAfterNoAnswer(const Evidence& e) { return IsEstablished(e) && IsReset(e) && IsOverdue(e); }
 bool ResetUnasked(const Evidence& e) { return IsEstablished(e) && IsReset(e) && Is(e, Field::outq_bytes, 0); }
 bool PipeAfterReset(const Evidence& e) {
   return IsEstablished(e) && IsError(e, ErrorKind::kBrokenPipe) && Is(e, Field::tcp_state, kTcpStateClose) &&
@@ -222,6 +238,10 @@ constexpr ClientRule kClientRules[] = {
     {{"resolve-failed", 8, WHYDROP_CAUSE_RESOLVE_FAILED, kHigh, "The server's name was not resolved: {error}."},
      ResolveFailed},
     {{"tls-failed", 8, WHYDROP_CAUSE_TLS_FAILED, kHigh, "The TLS handshake did not complete: {error}."}, TlsFailed},
+    {{"attempt-never-left", 10, WHYDROP_CAUSE_LOCAL_FIREWALL, kLow,
+      "{error}: nothing answered the attempt to connect, and meanwhile this machine did not let {refused_retransmits} "
+      "repeated packets out, though link and route are fine: its own firewall, most likely."},
+     AttemptNeverLeft},
     {{"connect-refused", 8, WHYDROP_CAUSE_CONNECT_REFUSED, kHigh,
       "{error}: the connection was refused; by the host or by a firewall cannot be told."},
      ConnectRefused},
@@ -252,6 +272,10 @@ constexpr ClientRule kClientRules[] = {
     {{"never-left-host", 10, WHYDROP_CAUSE_LOCAL_FIREWALL, kMedium,
       "{error} with {notsent_bytes} bytes that never left this machine, though link, address and route are fine."},
      NeverLeft},
+    {{"host-refused", 10, WHYDROP_CAUSE_LOCAL_FIREWALL, kMedium,
+      "{error} with {notsent_bytes} bytes waiting that this machine did not let out though link, address and route are "
+      "fine: its own firewall answered in the server's name."},
+     HostRefused},
     {{"udp-not-permitted", 10, WHYDROP_CAUSE_LOCAL_FIREWALL, kMedium,
       "{error}: this machine did not permit the datagram to leave."},
      UdpNotPermitted},
@@ -271,6 +295,10 @@ constexpr ClientRule kClientRules[] = {
       "{error} with {outq_bytes} unacknowledged bytes, sent again {retransmits} times: packets left and nothing came "
       "back."},
      TcpSilence},
+    {{"tcp-no-answer", 14, WHYDROP_CAUSE_PATH_TIMEOUT, kHigh,
+      "{error} with {outq_bytes} unacknowledged bytes: the application had been sending for {sending_for_ms} ms, but "
+      "nothing came back for {last_ack_recv_ms} ms."},
+     TcpNoAnswer},
     {{"keepalive-unanswered", 14, WHYDROP_CAUSE_PATH_TIMEOUT, kHigh,
       "{error} with nothing unacknowledged: the idle connection's keepalive was not answered."},
      KeepaliveUnanswered},
@@ -287,6 +315,10 @@ constexpr ClientRule kClientRules[] = {
       "{error} after unanswered packets (retransmissions: {retransmits}, probes: {probes}): the server rebooted or "
       "something forgot the connection."},
      ResetAfterSilence},
+    {{"reset-after-no-answer", 15, WHYDROP_CAUSE_RESET_AFTER_SILENCE, kMedium,
+      "{error} after nothing had come back for {last_ack_recv_ms} ms, while the application had been sending for "
+      "{sending_for_ms} ms: the server rebooted or something forgot the connection."},
+     ResetAfterNoAnswer},
     {{"reset-unasked", 16, WHYDROP_CAUSE_SERVER_RESET, kMedium,
       "{error} with nothing in our send queue: the reset was not an answer to our data."},
      ResetUnasked},

@@ -4,6 +4,8 @@
 #ifndef WHYDROP_CAUSES_CONDITIONS_H
 #define WHYDROP_CAUSES_CONDITIONS_H
 
+#include <algorithm>
+
 #include "core/evidence.h"
 #include "whydrop/whydrop.h"
 
@@ -35,10 +37,30 @@ inline bool IsEstablished(const Evidence& e) { return e.IsTrue(Field::establishe
 
 // A TCP reset. The same error of a UDP socket means that the peer's port is closed.
 inline bool IsReset(const Evidence& e) { return IsError(e, ErrorKind::kReset) && !IsUdp(e); }
+
+// Data is on its way for longer than an acknowledgement can take: it belongs to a run of sends, and nothing at all came in
+// since. An application that sends more often than every two round trips puts the retransmission timer off each time, so
+// that seconds of silence show no retransmission.
+inline bool IsOverdue(const Evidence& e) {
+  constexpr int64_t kSendApartMs = 1000;   // at most, between two sends of a run: pause and ticks
+  constexpr int64_t kDelayedAckMs = 200;   // the longest that a peer may keep an acknowledgement
+  constexpr int64_t kMaxRttUs = 60000000;  // also keeps hostile values from overflowing
+  if (!IsPositive(e, Field::outq_bytes) || !e.Has(Field::sending_for_ms) || !e.Has(Field::last_ack_recv_ms))
+    return false;
+  if (!IsPositive(e, Field::rtt_us) || !AtMost(e, Field::rtt_us, kMaxRttUs)) return false;
+  if (AtLeast(e, Field::notsent_bytes, e.Get(Field::outq_bytes))) return false;
+  const int64_t silent_ms = std::min(e.Get(Field::sending_for_ms), e.Get(Field::last_ack_recv_ms));
+  return silent_ms > kSendApartMs + kDelayedAckMs + 2 * e.Get(Field::rtt_us) / 1000;
+}
 inline bool IsSilenceBefore(const Evidence& e) {
-  return IsPositive(e, Field::retransmits) || IsPositive(e, Field::probes);
+  return IsPositive(e, Field::retransmits) || IsPositive(e, Field::probes) || IsOverdue(e);
 }
 inline bool IsTimeout(const Evidence& e) { return IsError(e, ErrorKind::kTimedOut) || IsAppTimeout(e); }
+
+// The machine's own network has nothing to do with it.
+inline bool IsLocalNetworkFine(const Evidence& e) {
+  return e.IsTrue(Field::link_up) && e.IsTrue(Field::local_address_present) && e.IsTrue(Field::route_present);
+}
 
 inline constexpr int64_t kAckFlowsMs = 2000;  // an acknowledgement this young: the peer's TCP is alive
 

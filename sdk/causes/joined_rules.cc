@@ -47,7 +47,8 @@ bool IsClientSilent(const View& v) { return IsSilent(*v.client); }
 bool IsServerSilent(const View& v) {
   return v.server != nullptr && IsSilent(*v.server) && !ServerProcessGone(v) && !ServerHostGone(v);
 }
-bool IsClientReset(const View& v) { return IsReset(*v.client) && !IsConnecting(*v.client); }
+// The client's own machine may answer in the server's name: that is no reset of the connection.
+bool IsClientReset(const View& v) { return IsReset(*v.client) && !IsConnecting(*v.client) && !IsRule(v, 10); }
 bool IsServerReset(const View& v) { return v.server != nullptr && IsReset(*v.server); }
 bool IsSilenceOnEither(const View& v) {
   return IsSilenceBefore(*v.client) || (v.server != nullptr && IsSilenceBefore(*v.server));
@@ -82,8 +83,10 @@ bool HostDown(const View& v) {
   return NoServerEnd(v) && ServerHostGone(v) && (IsRule(v, 11) || IsRule(v, 14) || IsRule(v, 15));
 }
 // Without the silence before it the reset may also be the process's own end, shortly before the machine's.
-bool HostDownByReset(const View& v) {
-  return NoServerEnd(v) && ServerHostGone(v) && (IsRule(v, 16) || IsRule(v, 17));
+bool HostDownByReset(const View& v) { return NoServerEnd(v) && ServerHostGone(v) && (IsRule(v, 16) || IsRule(v, 17)); }
+// A port that nobody listens at any more refuses. A close in order may precede that; a reset is the end of the process.
+bool ServerGone(const View& v) {
+  return NoServerEnd(v) && v.context.refuses && !ServerHostGone(v) && (IsRule(v, 16) || IsRule(v, 17));
 }
 bool StateLost(const View& v) {
   return (IsClientReset(v) || IsClientSilent(v)) && (IsServerReset(v) || IsServerSilent(v)) &&
@@ -99,6 +102,14 @@ bool OneReset(const View& v) {
 bool BothTimedOut(const View& v) {
   return IsRule(v, 14) && v.server != nullptr && (IsTimeout(*v.server) || ServerClosedFor(v, WHYDROP_CLOSE_IDLE));
 }
+
+// The server waited in vain, and the client, which noticed nothing, was cut off when it last reported.
+bool IsClientCutOff(const View& v) {
+  return IsClientSilent(v) && v.server != nullptr && HasFailed(*v.server) && !IsReset(*v.server);
+}
+bool CutOffByLink(const View& v) { return IsClientCutOff(v) && v.client->IsFalse(Field::link_up); }
+bool CutOffByAddress(const View& v) { return IsClientCutOff(v) && v.client->IsFalse(Field::local_address_present); }
+bool CutOffByRoute(const View& v) { return IsClientCutOff(v) && v.client->IsFalse(Field::route_present); }
 
 bool AloneTransfer(const View& v) { return ServerClosedFor(v, WHYDROP_CLOSE_TRANSFER); }
 bool AloneKick(const View& v) { return ServerClosedFor(v, WHYDROP_CLOSE_KICK); }
@@ -148,6 +159,10 @@ constexpr JoinedRule kJoinedRules[] = {
     {{"joined-host-down-by-reset", 0, WHYDROP_CAUSE_SERVER_HOST_DOWN, kMedium,
       "The client saw: {end}. The server's machine was restarted and answered with a reset."},
      HostDownByReset},
+    {{"joined-server-gone", 0, WHYDROP_CAUSE_SERVER_DIED, kLow,
+      "The client saw: {end}, and its next attempt to connect was refused: nobody listens there any more. The server "
+      "recorded no end."},
+     ServerGone},
     {{"joined-state-lost", 0, WHYDROP_CAUSE_PATH_STATE_LOST, kMedium,
       "Client: {end}; server: {server.end}. Neither had closed, and packets had gone unanswered before: something "
       "between them forgot the connection."},
@@ -164,6 +179,18 @@ constexpr JoinedRule kJoinedRules[] = {
     {{"joined-both-timed-out", 0, WHYDROP_CAUSE_PATH_TIMEOUT, kHigh,
       "Client and server each waited for the other in vain ({end}; {server.end}): the path between them was broken."},
      BothTimedOut},
+    {{"joined-link-down", 0, WHYDROP_CAUSE_LOCAL_LINK_DOWN, kMedium,
+      "The client had noticed nothing yet, but its network link was down when it last reported. The server saw: "
+      "{server.end}."},
+     CutOffByLink},
+    {{"joined-address-gone", 0, WHYDROP_CAUSE_LOCAL_ADDRESS_CHANGED, kMedium,
+      "The client had noticed nothing yet, but the connection's own address had gone when it last reported. The server "
+      "saw: {server.end}."},
+     CutOffByAddress},
+    {{"joined-no-route", 0, WHYDROP_CAUSE_LOCAL_NO_ROUTE, kMedium,
+      "The client had noticed nothing yet, but it had no route to the server when it last reported. The server saw: "
+      "{server.end}."},
+     CutOffByRoute},
 };
 
 constexpr JoinedRule kServerAloneRules[] = {

@@ -16,12 +16,15 @@ bool ConnectionTable::Allocate(uint32_t slots) {
 }
 
 whydrop_conn ConnectionTable::Publish(uint16_t epoch, ConnectionRef ref, uint32_t number, uint8_t protocol,
-                                      LiveConnection* live) {
+                                      LiveConnection* live, uint64_t refused_before) {
   Slot& slot = slots_[ref.slot];
   const uint64_t handle = uint64_t{epoch} << 48 | (uint64_t{number} & 0xFFFFFFu) << 24 | (uint64_t{ref.slot} + 1);
   slot.live.store(live, std::memory_order_relaxed);
   slot.facts.store(uint64_t{number} << 8 | protocol, std::memory_order_relaxed);
   slot.generation.store(ref.generation, std::memory_order_relaxed);
+  slot.refused_before.store(refused_before, std::memory_order_relaxed);
+  slot.sends.since_ms.store(0, std::memory_order_relaxed);
+  slot.sends.largest_since_recv.store(0, std::memory_order_relaxed);
   slot.handle.store(handle, std::memory_order_release);  // pairs with the acquire in Live and Find
   uint32_t used = used_.load(std::memory_order_relaxed);
   while (used <= ref.slot && !used_.compare_exchange_weak(used, ref.slot + 1, std::memory_order_release)) {
@@ -35,6 +38,8 @@ bool ConnectionTable::Find(whydrop_conn conn, Entry* out) const {
   out->ref.slot = static_cast<uint32_t>((conn & 0xFFFFFFu) - 1);
   out->ref.generation = slot->generation.load(std::memory_order_acquire);
   out->live = slot->live.load(std::memory_order_relaxed);
+  out->sends = &slot->sends;
+  out->refused_before = slot->refused_before.load(std::memory_order_relaxed);
   const uint64_t facts = slot->facts.load(std::memory_order_acquire);
   out->number = static_cast<uint32_t>(facts >> 8);
   out->protocol = static_cast<uint8_t>(facts & 0xFF);
@@ -43,7 +48,7 @@ bool ConnectionTable::Find(whydrop_conn conn, Entry* out) const {
 }
 
 bool ConnectionTable::Claim(whydrop_conn conn) {
-  auto* slot = const_cast<Slot*>(SlotOf(conn));
+  Slot* slot = SlotOf(conn);
   uint64_t expected = conn;
   return slot != nullptr && slot->handle.compare_exchange_strong(expected, 0, std::memory_order_acq_rel);
 }

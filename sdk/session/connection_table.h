@@ -19,12 +19,21 @@
 
 namespace whydrop {
 
+// What the sends of a living connection look like beyond their sum. Not in the ring: only the living can say that nobody
+// answers them. Relaxed; senders that race lose each other's mark, no more.
+struct SendPattern {
+  std::atomic<uint64_t> since_ms;            // begin of the sends that followed each other without a pause, 0: none
+  std::atomic<uint32_t> largest_since_recv;  // bytes
+};
+
 class ConnectionTable {
  public:
   // What a valid handle stands for.
   struct Entry {
     ConnectionRef ref;
     LiveConnection* live = nullptr;
+    const SendPattern* sends = nullptr;
+    uint64_t refused_before = 0;  // Worker::refused_retransmits when it was opened
     uint32_t number = 0;
     uint8_t protocol = 0;  // WHYDROP_TCP, WHYDROP_UDP
   };
@@ -33,12 +42,14 @@ class ConnectionTable {
   bool Allocate(uint32_t slots);
 
   // Makes a handle for a connection that the ring has just opened.
-  whydrop_conn Publish(uint16_t epoch, ConnectionRef ref, uint32_t number, uint8_t protocol, LiveConnection* live);
+  whydrop_conn Publish(uint16_t epoch, ConnectionRef ref, uint32_t number, uint8_t protocol, LiveConnection* live,
+                       uint64_t refused_before);
 
-  // The ring's counters of an open connection, nullptr for a stale handle.
-  LiveConnection* Live(whydrop_conn conn) const {
-    const Slot* slot = SlotOf(conn);
+  // The ring's counters of an open connection, nullptr for a stale handle. With `sends` what else a send counts.
+  LiveConnection* Live(whydrop_conn conn, SendPattern** sends = nullptr) {
+    Slot* slot = SlotOf(conn);
     if (slot == nullptr || slot->handle.load(std::memory_order_acquire) != conn) return nullptr;
+    if (sends != nullptr) *sends = &slot->sends;
     return slot->live.load(std::memory_order_relaxed);
   }
   bool Find(whydrop_conn conn, Entry* out) const;
@@ -74,13 +85,15 @@ class ConnectionTable {
     std::atomic<LiveConnection*> live;
     std::atomic<uint64_t> generation;
     std::atomic<uint64_t> facts;  // number << 8 | protocol
+    SendPattern sends;
+    std::atomic<uint64_t> refused_before;
     // generation << 1 of the socket below, with the low bit set while it is written; 0: none. The words are atomics so
     // that a reader who comes too late reads garbage that it throws away, not a data race.
     std::atomic<uint64_t> socket_owner;
     std::atomic<uint64_t> socket[kSocketWords];
   };
 
-  const Slot* SlotOf(whydrop_conn conn) const {
+  Slot* SlotOf(whydrop_conn conn) const {
     const uint64_t index = (conn & 0xFFFFFFu) - 1;  // 0 wraps to a number that no table has
     return index < count_ ? &slots_[index] : nullptr;
   }

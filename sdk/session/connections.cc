@@ -25,7 +25,7 @@ whydrop_conn Session::Open(const ConnectionIdentity& identity) {
   LiveConnection* live = writer_.Live(ref);
   if (live == nullptr) return 0;
   writer_.RecordFlow(EventType::kOpened, number, 0, 0);
-  return connections_.Publish(epoch_, ref, number, identity.protocol, live);
+  return connections_.Publish(epoch_, ref, number, identity.protocol, live, worker_.refused_retransmits());
 }
 
 void Session::SetToken(whydrop_conn conn, const char* token, size_t size) {

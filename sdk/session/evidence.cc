@@ -37,6 +37,7 @@ void AddSocketFacts(const SocketFacts& facts, Evidence* evidence) {
       {Field::unacked, &SocketFacts::unacked},
       {Field::lost, &SocketFacts::lost},
       {Field::notsent_bytes, &SocketFacts::notsent_bytes},
+      {Field::refused_bytes, &SocketFacts::refused_bytes},
       {Field::snd_wnd_bytes, &SocketFacts::snd_wnd_bytes},
       {Field::snd_mss_bytes, &SocketFacts::snd_mss_bytes},
       {Field::path_mtu_bytes, &SocketFacts::path_mtu_bytes},
@@ -106,6 +107,7 @@ Evidence Session::Observe(const ConnectionTable::Entry& entry, ProbeDepth depth)
   if (no_route_rise != 0) Set(&evidence, Field::no_route_errors, no_route_rise);
   AddTotals(live, &evidence);
   AddTimes(live, now_ms, &evidence);
+  AddSends(entry, now_ms, &evidence);
   AddSuspend(live, now_ms, &evidence);
   AddLink(live, &evidence);
   return evidence;
@@ -131,6 +133,18 @@ void Session::AddTimes(const LiveConnection& live, uint64_t now_ms, Evidence* ev
   if (received_ms != 0) Set(evidence, Field::since_recv_ms, Since(received_ms, now_ms));
   const uint64_t sent_ms = live.last_sent_ms.load(std::memory_order_relaxed);
   if (sent_ms != 0) Set(evidence, Field::since_send_ms, Since(sent_ms, now_ms));
+}
+
+void Session::AddSends(const ConnectionTable::Entry& entry, uint64_t now_ms, Evidence* evidence) {
+  const uint64_t since_ms = entry.sends->since_ms.load(std::memory_order_relaxed);
+  if (since_ms != 0) Set(evidence, Field::sending_for_ms, Since(since_ms, now_ms));
+  const uint32_t largest = entry.sends->largest_since_recv.load(std::memory_order_relaxed);
+  if (largest != 0) Set(evidence, Field::largest_since_recv_bytes, largest);
+  const uint64_t refused = worker_.refused_retransmits();
+  if (evidence->IsTrue(Field::established) || refused == 0) return;
+  // A connection may be older than the worker's first look.
+  const uint64_t before = entry.refused_before != 0 ? entry.refused_before : worker_.first_refused_retransmits();
+  Set(evidence, Field::refused_retransmits, Since(before, refused));
 }
 
 void Session::AddSuspend(const LiveConnection& live, uint64_t now_ms, Evidence* evidence) {

@@ -62,7 +62,10 @@ void Worker::Pulse() {
     life->crash.alive_ms.store(now_ms, std::memory_order_relaxed);
   }
   SeeNetwork();
-  if (pulses_ % kEverySecond == 0) SeeHandlers();
+  if (pulses_ % kEverySecond == 0) {
+    SeeHandlers();
+    CountRefused();
+  }
   if (pulses_ % kSampleEvery == 0) SampleSystem();
   writer.WriteThrough();
   if (pulses_ % kSyncEvery == kSyncEvery - 1) session_->storage().Sync();
@@ -143,6 +146,13 @@ void Worker::SampleSystem() {
                        std::memory_order_relaxed);
   no_route_drops_ = drops;
   no_route_known_ = true;
+}
+
+void Worker::CountRefused() {
+  uint64_t count = 0;
+  if (!platform::RefusedRetransmits(&count)) return;
+  refused_retransmits_.store(count + 1, std::memory_order_relaxed);
+  if (first_refused_.load(std::memory_order_relaxed) == 0) first_refused_.store(count + 1, std::memory_order_relaxed);
 }
 
 // --- devices

@@ -56,18 +56,23 @@ class Session {
   whydrop_cause Close(whydrop_conn conn, int32_t close_reason);
 
   void Sent(whydrop_conn conn, uint64_t bytes) {
-    LiveConnection* live = connections_.Live(conn);
+    SendPattern* sends = nullptr;
+    LiveConnection* live = connections_.Live(conn, &sends);
     if (live == nullptr) return;
     live->sent_bytes.fetch_add(bytes, std::memory_order_relaxed);
-    live->last_sent_ms.store(tick_ms_.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    const uint64_t now_ms = tick_ms_.load(std::memory_order_relaxed);
+    const uint64_t last_ms = live->last_sent_ms.load(std::memory_order_relaxed);
+    if (last_ms == 0 || now_ms > last_ms + kSendPauseMs) sends->since_ms.store(now_ms, std::memory_order_relaxed);
+    live->last_sent_ms.store(now_ms, std::memory_order_relaxed);
     const uint32_t size = bytes < UINT32_MAX ? static_cast<uint32_t>(bytes) : UINT32_MAX;
-    if (size > live->largest_send_bytes.load(std::memory_order_relaxed)) {
-      live->largest_send_bytes.store(size, std::memory_order_relaxed);
-    }
+    Raise(size, &live->largest_send_bytes);
+    Raise(size, &sends->largest_since_recv);
   }
   void Received(whydrop_conn conn, uint64_t bytes) {
-    LiveConnection* live = connections_.Live(conn);
+    SendPattern* sends = nullptr;
+    LiveConnection* live = connections_.Live(conn, &sends);
     if (live == nullptr) return;
+    sends->largest_since_recv.store(0, std::memory_order_relaxed);
     live->received_bytes.fetch_add(bytes, std::memory_order_relaxed);
     live->last_received_ms.store(tick_ms_.load(std::memory_order_relaxed), std::memory_order_relaxed);
     live->sent_bytes_at_receive.store(live->sent_bytes.load(std::memory_order_relaxed), std::memory_order_relaxed);
@@ -104,6 +109,12 @@ class Session {
  private:
   friend struct Lifecycle;
 
+  // Sends this far apart belong to one run; report.proto names it.
+  static constexpr uint64_t kSendPauseMs = 500;
+  static void Raise(uint32_t value, std::atomic<uint32_t>* largest) {
+    if (value > largest->load(std::memory_order_relaxed)) largest->store(value, std::memory_order_relaxed);
+  }
+
   void RevokeMarkerOfThisThread();
   // Keeps the evidence as the connection's first failure, or takes what was kept before; returns the verdict.
   whydrop_cause KeepFirst(const ConnectionTable::Entry& entry, Evidence& evidence, EventType type, int64_t a,
@@ -114,6 +125,7 @@ class Session {
   enum class ProbeDepth { kSocket, kRoute, kDefaultRoute };
   Evidence Observe(const ConnectionTable::Entry& entry, ProbeDepth depth);
   void AddTotals(const LiveConnection& live, Evidence* evidence);
+  void AddSends(const ConnectionTable::Entry& entry, uint64_t now_ms, Evidence* evidence);
   void AddTimes(const LiveConnection& live, uint64_t now_ms, Evidence* evidence);
   void AddSuspend(const LiveConnection& live, uint64_t now_ms, Evidence* evidence);
   void AddLink(const LiveConnection& live, Evidence* evidence);

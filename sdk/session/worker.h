@@ -46,6 +46,9 @@ class Worker {
   static void PulseWhileWaiting(void* self);
   const LinkTable& links() const { return links_; }
   uint64_t no_route_rise() const { return no_route_rise_.load(std::memory_order_relaxed); }
+  // The host's count as of the last second, plus 1; 0: not known.
+  uint64_t refused_retransmits() const { return refused_retransmits_.load(std::memory_order_relaxed); }
+  uint64_t first_refused_retransmits() const { return first_refused_.load(std::memory_order_relaxed); }
   bool watching() const { return watching_.load(std::memory_order_relaxed); }
 
  private:
@@ -75,6 +78,7 @@ class Worker {
   void SeeClockStep(uint64_t boot_ms, int64_t unix_ms);
   void SeeHandlers();
   void SampleSystem();
+  void CountRefused();
   void SeeNetwork();
   void SeeDevice(const platform::NetworkEvent& event);
   void RecheckLinks();
@@ -90,6 +94,7 @@ class Worker {
   std::atomic<bool> watching_{false};
   std::atomic<int32_t> consent_{WHYDROP_CONSENT_UNKNOWN};
   std::atomic<uint64_t> no_route_rise_{0};
+  std::atomic<uint64_t> refused_retransmits_{0}, first_refused_{0};
 
   std::mutex mutex_;  // of what follows; never held during I/O
   std::condition_variable answered_;

@@ -140,6 +140,10 @@ inline constexpr uint32_t kEndedMs = 54;
 inline constexpr uint32_t kOpenedMs = 55;
 inline constexpr uint32_t kConnectedMs = 56;
 inline constexpr uint32_t kHangGapMs = 57;
+inline constexpr uint32_t kSendingForMs = 58;
+inline constexpr uint32_t kRefusedBytes = 59;
+inline constexpr uint32_t kRefusedRetransmits = 60;
+inline constexpr uint32_t kLargestSinceRecvBytes = 61;
 // Bit n is set when field n is a bool, which the wire knows as 0 or 1 only.
 inline constexpr uint64_t kBoolFields = 0x00100c0e78000070u;
 }  // namespace evidence

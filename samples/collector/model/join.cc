@@ -40,10 +40,11 @@ bool SawItsEnd(const Evidence& evidence) {
          evidence.IsTrue(Field::closed_locally);
 }
 
-ServerContext ContextOf(const std::optional<EndRecord>& server) {
+ServerContext ContextOf(const std::optional<EndRecord>& client, const std::optional<EndRecord>& server) {
   ServerContext context;
   // Rows are judged by what is known now, and again when a late report arrives.
   context.window_passed = true;
+  context.refuses = client && client->next_refused;
   if (!server) return context;
   context.seen = true;
   context.end_recorded = SawItsEnd(server->evidence);
@@ -58,7 +59,7 @@ ServerContext ContextOf(const std::optional<EndRecord>& server) {
 Joined Join(const std::optional<EndRecord>& client, const std::optional<EndRecord>& server, bool recovered) {
   Joined joined;
   joined.verdict = ClassifyJoined(client ? &client->evidence : nullptr, server ? &server->evidence : nullptr,
-                                  ContextOf(server), recovered);
+                                  ContextOf(client, server), recovered);
   joined.server_error = server ? ServerErrorName(*server) : "no record";
   return joined;
 }

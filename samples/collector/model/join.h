@@ -24,6 +24,7 @@ struct EndRecord {
   int32_t platform = 0;
   int32_t session_end = 0;
   bool more_reports_follow = false;  // the session runs and reports in rotations
+  bool next_refused = false;         // a client's: its next attempt, right afterwards, was refused
   Replaced replaced = Replaced::kNo;
 };
 

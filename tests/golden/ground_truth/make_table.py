@@ -79,6 +79,10 @@ def evidence(close, end):
         for key, field in (("inq", "inq_bytes"), ("outq", "outq_bytes")):
             if isinstance(queues.get(key), int):
                 out[field] = queues[key]
+        if "bytes_sent" in info and "outq_bytes" in out:
+            in_flight = out["outq_bytes"] - info["notsent_bytes"]
+            tried = info["bytes_sent"] - info["bytes_retrans"]
+            out["refused_bytes"] = max(0, tried - info["bytes_acked"] - in_flight)
     return out
 
 

@@ -24,7 +24,7 @@ const char kKilled[] = "established=1,protocol=1,session_end=201,session_end_con
 const char kHang[] = "established=1,protocol=1,session_end=203,session_end_confidence=3";
 const char kWaitedInVain[] = "established=1,protocol=1,error_kind=0,operation=7,last_ack_recv_ms=500,close_reason=0";
 
-enum ContextBits { kNoContext = 0, kProcessReplaced = 1, kHostReplaced = 2 };
+enum ContextBits { kNoContext = 0, kProcessReplaced = 1, kHostReplaced = 2, kRefuses = 4 };
 
 JoinedVerdict Join(const std::string& client_text, const std::string& server_text, int bits = kNoContext,
                    bool recovered = false) {
@@ -38,6 +38,7 @@ JoinedVerdict Join(const std::string& client_text, const std::string& server_tex
       server.Has(Field::error_kind) || server.Has(Field::peer_closed) || server.Has(Field::closed_locally);
   context.process_replaced = (bits & kProcessReplaced) != 0;
   context.host_replaced = (bits & kHostReplaced) != 0;
+  context.refuses = (bits & kRefuses) != 0;
   context.window_passed = true;
   return ClassifyJoined(has_client ? &client : nullptr, has_server ? &server : nullptr, context, recovered);
 }
@@ -248,6 +249,43 @@ TEST_CASE("without the client's report the server's own reason stands with low c
   CheckJoined(kNone, closed + "0,unread_at_close_bytes=1", 0, WHYDROP_CAUSE_SERVER_RESET, Confidence::kLow);
   for (const char* server : {kReset, kFin, kSilence, kResetAfterSilence, kOpen})
     CheckJoined(kNone, server, 0, WHYDROP_CAUSE_UNKNOWN, Confidence::kNone);
+}
+
+TEST_CASE(
+    "a reset after which nobody listens any more is the end of the server, unless its own record says otherwise") {
+  CheckJoined(kReset, kNone, kRefuses, WHYDROP_CAUSE_SERVER_DIED, Confidence::kLow);
+  CheckJoined(kAmbiguousReset, kOpen, kRefuses, WHYDROP_CAUSE_SERVER_DIED, Confidence::kLow);
+  CheckJoined(kReset, kNone, 0, WHYDROP_CAUSE_SERVER_RESET, Confidence::kMedium);
+  CheckJoined(kReset, kServerClosed, kRefuses, WHYDROP_CAUSE_SERVER_CLOSE, Confidence::kHigh);
+  CheckJoined(kFin, kNone, kRefuses, WHYDROP_CAUSE_SERVER_CLOSE, Confidence::kHigh);
+  CheckJoined(kReset, kOpen, kRefuses | kHostReplaced, WHYDROP_CAUSE_SERVER_HOST_DOWN, Confidence::kMedium);
+}
+
+TEST_CASE("a client that noticed nothing was cut off if its own network was broken while the server waited in vain") {
+  const std::string open = kOpen;
+  CheckJoined(open + ",link_up=0,route_present=0", kSilence, 0, WHYDROP_CAUSE_LOCAL_LINK_DOWN, Confidence::kMedium);
+  CheckJoined(open + ",link_up=1,local_address_present=0,route_present=0", kUnreachable, 0,
+              WHYDROP_CAUSE_LOCAL_ADDRESS_CHANGED, Confidence::kMedium);
+  CheckJoined(open + ",local_address_present=1,route_present=0", kWaitedInVain, 0, WHYDROP_CAUSE_LOCAL_NO_ROUTE,
+              Confidence::kMedium);
+  CheckJoined(open + ",link_up=1,local_address_present=1,route_present=1", kSilence, 0, WHYDROP_CAUSE_UNKNOWN,
+              Confidence::kNone);
+  CheckJoined(open + ",link_up=0", kOpen, 0, WHYDROP_CAUSE_UNKNOWN, Confidence::kNone);
+}
+
+TEST_CASE("a reset that the client's own machine sent is none between the two ends") {
+  const std::string refused =
+      std::string(kAmbiguousReset) +
+      ",notsent_bytes=64,refused_bytes=63,snd_wnd_bytes=65536,link_up=1,local_address_present=1,"
+      "route_present=1";
+  CheckJoined(refused, kOpen, 0, WHYDROP_CAUSE_LOCAL_FIREWALL, Confidence::kMedium);
+  CheckJoined(refused, kSilence, 0, WHYDROP_CAUSE_LOCAL_FIREWALL, Confidence::kMedium);
+}
+
+TEST_CASE("retransmissions that a busy sender put off are silence all the same") {
+  const std::string overdue = std::string(kAmbiguousReset) + ",sending_for_ms=5000,last_ack_recv_ms=2040,rtt_us=202000";
+  CheckJoined(overdue, kReset, 0, WHYDROP_CAUSE_PATH_STATE_LOST, Confidence::kMedium);
+  CheckJoined(kAmbiguousReset, kReset, 0, WHYDROP_CAUSE_PATH_RESET, Confidence::kMedium);
 }
 
 TEST_CASE("a connection's outcome is clean when both sides wanted its end, else dropped or recovered") {

@@ -86,6 +86,17 @@ constexpr MinimalCase kMinimalCases[] = {
     {"never-left-host",
      "protocol=1,error_kind=4,notsent_bytes=1,retransmits=0,probes=1,snd_wnd_bytes=1,link_up=1,"
      "local_address_present=1,route_present=1"},
+    {"never-left-host",
+     "protocol=1,error_kind=5,notsent_bytes=1,retransmits=0,probes=1,snd_wnd_bytes=1,link_up=1,"
+     "local_address_present=1,route_present=1"},
+    {"host-refused",
+     "protocol=1,error_kind=1,notsent_bytes=1,outq_bytes=9,refused_bytes=1,retransmits=0,snd_wnd_bytes=1,link_up=1,"
+     "local_address_present=1,route_present=1"},
+    {"host-refused",
+     "protocol=1,error_kind=4,notsent_bytes=9,outq_bytes=9,refused_bytes=1,retransmits=0,snd_wnd_bytes=1,link_up=1,"
+     "local_address_present=1,route_present=1"},
+    {"attempt-never-left", "operation=2,error_kind=4,refused_retransmits=1,link_up=1,route_present=1"},
+    {"attempt-never-left", "operation=7,established=0,refused_retransmits=10,link_up=1,route_present=1"},
     {"udp-not-permitted", "protocol=2,error_kind=12"},
     {"icmp-unreachable", "established=1,link_up=1,error_kind=5"},
     {"icmp-unreachable", "established=1,link_up=1,error_kind=6"},
@@ -98,12 +109,18 @@ constexpr MinimalCase kMinimalCases[] = {
     {"udp-too-long", "established=1,protocol=2,error_kind=13"},
     {"tcp-silence", "established=1,protocol=1,error_kind=4,retransmits=1,outq_bytes=1"},
     {"tcp-silence", "established=1,protocol=1,operation=7,retransmits=1,outq_bytes=1"},
+    {"tcp-no-answer",
+     "established=1,protocol=1,operation=7,outq_bytes=1,sending_for_ms=1601,last_ack_recv_ms=1601,rtt_us=200000"},
+    {"tcp-no-answer",
+     "established=1,protocol=1,error_kind=4,outq_bytes=1,sending_for_ms=9000,last_ack_recv_ms=1202,rtt_us=500"},
     {"keepalive-unanswered", "established=1,protocol=1,error_kind=4,outq_bytes=0"},
     {"keepalive-failed", "established=1,protocol=1,error_kind=8"},
     {"transmission-timeout", "established=1,protocol=1,error_kind=3,since_recv_ms=5000"},
     {"udp-silence", "established=1,protocol=2,operation=7,sent_since_recv_bytes=1"},
     {"reset-after-silence", "established=1,error_kind=1,retransmits=1"},
     {"reset-after-silence", "established=1,error_kind=1,probes=1"},
+    {"reset-after-no-answer",
+     "established=1,error_kind=1,outq_bytes=1,sending_for_ms=1601,last_ack_recv_ms=1601,rtt_us=200000"},
     {"reset-unasked", "established=1,error_kind=1,outq_bytes=0"},
     {"pipe-after-reset", "established=1,error_kind=10,tcp_state=7,outq_bytes=0"},
     {"reset-unplaced", "established=1,error_kind=1"},
@@ -171,7 +188,6 @@ TEST_CASE("the rules of a row have the confidence that the row is documented wit
       {6, WHYDROP_CAUSE_LOCAL_ADDRESS_CHANGED, Confidence::kHigh},
       {7, WHYDROP_CAUSE_LOCAL_NO_ROUTE, Confidence::kHigh},
       {9, WHYDROP_CAUSE_SERVER_HANG, Confidence::kHigh},
-      {10, WHYDROP_CAUSE_LOCAL_FIREWALL, Confidence::kMedium},
       {11, WHYDROP_CAUSE_PATH_UNREACHABLE, Confidence::kMedium},
       {12, WHYDROP_CAUSE_SERVER_DIED, Confidence::kMedium},
       {13, WHYDROP_CAUSE_PATH_MTU, Confidence::kMedium},
@@ -189,6 +205,9 @@ TEST_CASE("the rules of a row have the confidence that the row is documented wit
     }
     CHECK_MESSAGE(found > 0, expected.number);
   }
+  CHECK(ClientRuleNamed("never-left-host")->confidence == Confidence::kMedium);
+  CHECK(ClientRuleNamed("host-refused")->confidence == Confidence::kMedium);
+  CHECK(ClientRuleNamed("attempt-never-left")->confidence == Confidence::kLow);
   CHECK(ClientRuleNamed("tcp-silence")->confidence == Confidence::kHigh);
   CHECK(ClientRuleNamed("udp-silence")->confidence == Confidence::kMedium);
   CHECK(ClientRuleNamed("server-close")->confidence == Confidence::kHigh);
@@ -224,6 +243,22 @@ TEST_CASE("evidence just beyond a rule's limits is judged by the next rule or by
       {"none",
        "protocol=1,error_kind=4,notsent_bytes=1,retransmits=0,probes=1,snd_wnd_bytes=0,link_up=1,"
        "local_address_present=1,route_present=1"},
+      // Something was refused once, but older bytes are on their way, or had to be sent again: the path's silence.
+      {"none",
+       "established=1,protocol=1,error_kind=4,notsent_bytes=1,outq_bytes=9,refused_bytes=1,retransmits=0,"
+       "snd_wnd_bytes=1,link_up=1,local_address_present=1,route_present=1"},
+      {"tcp-silence",
+       "established=1,protocol=1,error_kind=4,notsent_bytes=9,outq_bytes=9,refused_bytes=1,retransmits=1,"
+       "snd_wnd_bytes=1,link_up=1,local_address_present=1,route_present=1"},
+      {"connect-timeout", "operation=2,error_kind=4,refused_retransmits=11,link_up=1,route_present=1"},
+      {"connect-timeout", "operation=2,error_kind=4,refused_retransmits=0,link_up=1,route_present=1"},
+      // Too short a silence, too short a run of sends, nothing of it under way.
+      {"none",
+       "established=1,protocol=1,operation=7,outq_bytes=1,sending_for_ms=1600,last_ack_recv_ms=9000,rtt_us=200000"},
+      {"reset-unplaced",
+       "established=1,error_kind=1,outq_bytes=1,sending_for_ms=9000,last_ack_recv_ms=1600,rtt_us=200000"},
+      {"reset-unplaced",
+       "established=1,error_kind=1,outq_bytes=9,notsent_bytes=9,sending_for_ms=9000,last_ack_recv_ms=9000,rtt_us=200"},
       {"none", "established=1,protocol=2,error_kind=9,link_up=1"},
       {"none", "established=1,protocol=2,operation=7,sent_since_recv_bytes=0"},
       {"none", "established=1,link_up=0,error_kind=11"},

@@ -104,7 +104,7 @@ TEST_CASE("evidence tells absent from zero") {
   CHECK(evidence.IsFalse(Field::outq_bytes));
   CHECK_FALSE(evidence.IsTrue(Field::link_up));
   CHECK_FALSE(evidence.IsFalse(Field::link_up));
-  CHECK(std::string(FieldName(57)) == "hang_gap_ms");
+  CHECK(std::string(FieldName(61)) == "largest_since_recv_bytes");
   CHECK(FieldName(63) == nullptr);
 }
 

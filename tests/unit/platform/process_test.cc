@@ -86,6 +86,7 @@ TEST_CASE("the system's counters can be read") {
   uint64_t value = 0;
   CHECK(OutOfMemoryKills(&value));
   CHECK(NoRouteDrops(&value));
+  CHECK(RefusedRetransmits(&value));
 }
 
 TEST_CASE("exit hooks run at exit and at quick_exit") {

@@ -55,6 +55,8 @@ TEST_CASE("the queues, the linger option and the state are seen while the connec
   CHECK(facts.snd_mss_bytes.value > 500);
   CHECK(facts.rtt_us.known);
   CHECK(facts.snd_wnd_bytes.known);
+  CHECK(facts.refused_bytes.known);
+  CHECK(facts.refused_bytes.value == 0);  // whatever waits, waits for the peer
   char byte[8];
   CHECK(recv(pair.client, byte, sizeof(byte), 0) == 5);  // the probe took nothing
 }

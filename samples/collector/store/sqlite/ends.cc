@@ -9,8 +9,19 @@ const std::string kSelect =
     "SELECT r.id, r.session, s.role, r.app_id, r.network, r.evidence, r.open, s.platform, s.end, s.replaced, "
     "s.rotate_interval_ms, s.session_id, s.app_version, r.endpoint, r.at_s, EXISTS (SELECT 1 FROM records n WHERE "
     "n.session = r.session AND n.previous = r.number AND n.previous <> 0 AND n.established = 1), r.received_s, "
-    "r.token_hash IS NOT NULL "
+    "r.token_hash IS NOT NULL, (SELECT n.evidence FROM records n WHERE n.session = r.session AND n.previous = r.number "
+    "AND n.previous <> 0 ORDER BY n.number LIMIT 1) "
     "FROM records r JOIN sessions s ON s.id = r.session WHERE ";
+
+// The attempt that followed was refused, so soon afterwards that the one has to do with the other.
+bool IsRefusedAfter(const Evidence& ended, const std::string& next) {
+  constexpr int64_t kSoonMs = 10000;
+  if (next.empty()) return false;
+  const Evidence attempt = DecodeEvidence(next);
+  const int64_t after_ms = attempt.Get(Field::failure_ms) - ended.Get(Field::failure_ms);
+  return attempt.Get(Field::error_kind) == static_cast<int64_t>(ErrorKind::kRefused) && ended.Has(Field::failure_ms) &&
+         after_ms >= 0 && after_ms <= kSoonMs;
+}
 
 }  // namespace
 
@@ -35,6 +46,7 @@ std::vector<StoredEnd> EndReader::Read(Statement* statement) {
     end.network = statement->TextAt(4);
     EndRecord& record = end.view.record;
     record.evidence = DecodeEvidence(statement->TextAt(5));
+    record.next_refused = IsRefusedAfter(record.evidence, statement->TextAt(18));
     record.open = statement->IntAt(6) != 0;
     record.platform = static_cast<int32_t>(statement->IntAt(7));
     record.session_end = static_cast<int32_t>(statement->IntAt(8));
