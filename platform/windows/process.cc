@@ -77,6 +77,7 @@ bool OtherThreadsWereEnded() {
 bool OutOfMemoryKills(uint64_t*) { return false; }  // Windows refuses memory instead of killing
 
 bool NoRouteDrops(uint64_t*) { return false; }
+bool RefusedRetransmits(uint64_t*) { return false; }
 
 void* LoadLibraryByName(const char* const* names, size_t count) {
   constexpr DWORD kSystemFolderOnly = 0x800;  // LOAD_LIBRARY_SEARCH_SYSTEM32: never what lies beside the program

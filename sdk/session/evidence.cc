@@ -138,8 +138,7 @@ void Session::AddTimes(const LiveConnection& live, uint64_t now_ms, Evidence* ev
 void Session::AddSends(const ConnectionTable::Entry& entry, uint64_t now_ms, Evidence* evidence) {
   const uint64_t since_ms = entry.sends->since_ms.load(std::memory_order_relaxed);
   if (since_ms != 0) Set(evidence, Field::sending_for_ms, Since(since_ms, now_ms));
-  const uint32_t largest = entry.sends->largest_since_recv.load(std::memory_order_relaxed);
-  if (largest != 0) Set(evidence, Field::largest_since_recv_bytes, largest);
+  Set(evidence, Field::largest_since_recv_bytes, entry.sends->largest_since_recv.load(std::memory_order_relaxed));
   const uint64_t refused = worker_.refused_retransmits();
   if (evidence->IsTrue(Field::established) || refused == 0) return;
   // A connection may be older than the worker's first look.

@@ -71,7 +71,8 @@ def evidence(**values):
                "outq_bytes": 13, "rtt_us": 20, "path_mtu_bytes": 23, "since_recv_ms": 24, "since_send_ms": 25,
                "sent_since_recv_bytes": 26, "link_up": 27, "link_down_since_recv": 28, "linger_zero": 35,
                "largest_send_bytes": 38, "unread_at_close_bytes": 39, "session_end": 50,
-               "session_end_confidence": 51, "failure_ms": 53, "ended_ms": 54, "opened_ms": 55, "connected_ms": 56}
+               "session_end_confidence": 51, "failure_ms": 53, "ended_ms": 54, "opened_ms": 55, "connected_ms": 56,
+               "largest_since_recv_bytes": 61}
     return message(sorted((numbers[name], int(value)) for name, value in values.items()))
 
 

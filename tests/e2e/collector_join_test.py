@@ -58,6 +58,16 @@ class Joining(CollectorTest):
         collector.post(self.server("s", 0, rotation=1))
         self.assertNotIn("server_died", collector.causes())
 
+    def test_a_reset_whose_reconnect_is_refused_at_once_was_the_servers_death(self):
+        collector = self.start()
+        refused = dict(error_kind=9, os_error=111, operation=2, established=0, protocol=1)
+        ended = dict(RESET, outq_bytes=0, failure_ms=1000)
+        for n, refused_ms in enumerate((1100, 11100)):
+            collector.post(batch("c%d" % n, [connection(1, ended, "t%d" % n)]))
+            # The second batch tells the reconnect, and the verdict on the first connection with it.
+            collector.post(batch("c%d" % n, [connection(2, dict(refused, failure_ms=refused_ms), previous=1)], part=1))
+        self.assertEqual(collector.causes(), {"server_died": 1, "server_reset": 1, "connect_refused": 2})
+
     def test_a_machine_is_down_where_several_clients_of_a_silent_server_heard_nothing(self):
         collector = self.start("--join-window", "1")
         collector.post(self.server("s", 3))
@@ -133,7 +143,19 @@ class Findings(CollectorTest):
         collector = self.start()
         silent = dict(established=1, protocol=2, operation=7, error_kind=0, path_mtu_bytes=1500)
         collector.post(batch("c", [connection(1, dict(silent, largest_send_bytes=1600), "t1"),
-                                   connection(2, dict(silent, largest_send_bytes=1200), "t2")]))
+                                   connection(2, dict(silent, largest_send_bytes=1200), "t2"),
+                                   # What was answered since has passed.
+                                   connection(3, dict(silent, largest_send_bytes=1600, largest_since_recv_bytes=90),
+                                              "t3"),
+                                   connection(4, dict(silent, largest_send_bytes=1600, largest_since_recv_bytes=1600),
+                                              "t4")]))
+        self.assertEqual(self.findings(collector)["oversize_datagrams"]["count"], 2)
+
+    def test_an_unconnected_socket_that_knows_no_path_is_held_against_the_usual_one(self):
+        collector = self.start()
+        silent = dict(established=1, protocol=2, operation=7, error_kind=0)
+        collector.post(batch("c", [connection(1, dict(silent, largest_since_recv_bytes=1473), "t1"),
+                                   connection(2, dict(silent, largest_since_recv_bytes=1472), "t2")]))
         self.assertEqual(self.findings(collector)["oversize_datagrams"]["count"], 1)
 
     def test_resets_that_concentrate_on_one_network_are_found(self):

@@ -7,6 +7,8 @@ namespace {
 
 // IPv4 and UDP headers: the least that comes on top of a datagram's own bytes.
 constexpr int64_t kUdpHeaderBytes = 28;
+// A socket that is connected to nobody knows no path; more than this passes hardly any.
+constexpr int64_t kUsualMtuBytes = 1500;
 
 // The server ended it by its own will, before the client did.
 bool ServerClosedFirst(const Evidence& server) {
@@ -28,10 +30,12 @@ bool LosesTransfer(const Evidence& client, const Evidence& server) {
 
 bool FallsSilentAfterOversize(const Evidence* end) {
   if (end == nullptr || end->GetOr(Field::protocol, 0) != WHYDROP_UDP) return false;
-  if (!end->Has(Field::largest_send_bytes) || end->GetOr(Field::path_mtu_bytes, 0) <= 0) return false;
   const bool silent = end->GetOr(Field::operation, 0) == WHYDROP_OP_APP_TIMEOUT ||
                       end->GetOr(Field::error_kind, 0) == static_cast<int64_t>(ErrorKind::kTimedOut);
-  return silent && end->Get(Field::largest_send_bytes) > end->Get(Field::path_mtu_bytes) - kUdpHeaderBytes;
+  // What was answered has passed. Reports of others than the SDK may know the connection's largest datagram only.
+  const int64_t largest = end->GetOr(Field::largest_since_recv_bytes, end->Get(Field::largest_send_bytes));
+  const int64_t mtu = end->GetOr(Field::path_mtu_bytes, kUsualMtuBytes);
+  return silent && mtu > kUdpHeaderBytes && largest > mtu - kUdpHeaderBytes;
 }
 
 }  // namespace

@@ -68,6 +68,16 @@ bool TellsAnEnd(const EndRecord& record) {
   return !record.open || !record.more_reports_follow || record.replaced != Replaced::kNo || SawItsEnd(record.evidence);
 }
 
+bool IsRefusedAfter(const Evidence& ended, const Evidence& attempt) {
+  constexpr uint64_t kSoonMs = 10000;
+  const bool refused = attempt.Has(Field::error_kind) &&
+                       attempt.Get(Field::error_kind) == static_cast<int64_t>(ErrorKind::kRefused);
+  if (!refused || !ended.Has(Field::failure_ms) || !attempt.Has(Field::failure_ms)) return false;
+  // Unsigned, so that an earlier one is far away and hostile values do not overflow.
+  return static_cast<uint64_t>(attempt.Get(Field::failure_ms)) - static_cast<uint64_t>(ended.Get(Field::failure_ms)) <=
+         kSoonMs;
+}
+
 std::string ServerErrorName(const EndRecord& server) {
   const Evidence& evidence = server.evidence;
   const int64_t number = evidence.Get(Field::os_error);

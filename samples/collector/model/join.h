@@ -39,6 +39,9 @@ Joined Join(const std::optional<EndRecord>& client, const std::optional<EndRecor
 // True if the record tells how the connection ended; a running server also reports those that have not.
 bool TellsAnEnd(const EndRecord& record);
 
+// The client's next attempt was refused, and so soon after this end that the one has to do with the other.
+bool IsRefusedAfter(const Evidence& ended, const Evidence& attempt);
+
 // What the server's program alone had in its hands when the connection ended.
 std::string ServerErrorName(const EndRecord& server);
 

@@ -56,3 +56,24 @@ TEST_CASE("an open record of a running server tells no end until the server is r
   record.replaced = Replaced::kProcess;
   CHECK(TellsAnEnd(record));
 }
+
+TEST_CASE("a refused attempt soon after a reset says that the server is gone") {
+  EndRecord record = Reset(104, 1);
+  record.evidence.Set(Field::failure_ms, 5000);
+  record.evidence.Set(Field::outq_bytes, 0);
+  Evidence attempt;
+  attempt.Set(Field::error_kind, static_cast<int64_t>(ErrorKind::kRefused));
+  for (const int64_t refused_ms : {5000, 15000}) {
+    attempt.Set(Field::failure_ms, refused_ms);
+    CHECK(IsRefusedAfter(record.evidence, attempt));
+  }
+  for (const int64_t other_ms : {int64_t{4999}, int64_t{15001}, INT64_MIN, INT64_MAX}) {
+    attempt.Set(Field::failure_ms, other_ms);
+    CHECK_FALSE(IsRefusedAfter(record.evidence, attempt));
+  }
+  CHECK_FALSE(IsRefusedAfter(record.evidence, record.evidence));
+  CHECK_FALSE(IsRefusedAfter(record.evidence, Evidence()));
+  CHECK(Join(record, std::nullopt, false).verdict.verdict.cause == WHYDROP_CAUSE_SERVER_RESET);
+  record.next_refused = true;
+  CHECK(Join(record, std::nullopt, false).verdict.verdict.cause == WHYDROP_CAUSE_SERVER_DIED);
+}

@@ -118,7 +118,9 @@ TEST_CASE("the largest send is known of the whole connection and since the last 
   const whydrop_conn answered = scene.Connected();
   whydrop_conn_sent(answered, 3000);
   whydrop_conn_received(answered, 1);
-  CHECK_FALSE(scene.Fail(answered).Has(Field::largest_since_recv_bytes));
+  const Evidence heard = scene.Fail(answered);
+  CHECK(heard.IsFalse(Field::largest_since_recv_bytes));
+  CHECK(heard.Get(Field::largest_send_bytes) == 3000);
 }
 
 TEST_CASE("an attempt to connect tells how many packets the host would not repeat meanwhile, a connection does not") {

@@ -13,16 +13,6 @@ const std::string kSelect =
     "AND n.previous <> 0 ORDER BY n.number LIMIT 1) "
     "FROM records r JOIN sessions s ON s.id = r.session WHERE ";
 
-// The attempt that followed was refused, so soon afterwards that the one has to do with the other.
-bool IsRefusedAfter(const Evidence& ended, const std::string& next) {
-  constexpr int64_t kSoonMs = 10000;
-  if (next.empty()) return false;
-  const Evidence attempt = DecodeEvidence(next);
-  const int64_t after_ms = attempt.Get(Field::failure_ms) - ended.Get(Field::failure_ms);
-  return attempt.Get(Field::error_kind) == static_cast<int64_t>(ErrorKind::kRefused) && ended.Has(Field::failure_ms) &&
-         after_ms >= 0 && after_ms <= kSoonMs;
-}
-
 }  // namespace
 
 EndReader::EndReader(const Database& db)
@@ -46,7 +36,7 @@ std::vector<StoredEnd> EndReader::Read(Statement* statement) {
     end.network = statement->TextAt(4);
     EndRecord& record = end.view.record;
     record.evidence = DecodeEvidence(statement->TextAt(5));
-    record.next_refused = IsRefusedAfter(record.evidence, statement->TextAt(18));
+    record.next_refused = IsRefusedAfter(record.evidence, DecodeEvidence(statement->TextAt(18)));
     record.open = statement->IntAt(6) != 0;
     record.platform = static_cast<int32_t>(statement->IntAt(7));
     record.session_end = static_cast<int32_t>(statement->IntAt(8));
