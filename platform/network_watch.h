@@ -1,5 +1,5 @@
-// Watches devices, addresses and default routes. On Linux a local fault gives an existing TCP socket no error of its own,
-// only silence; netlink tells of it within half a second.
+// Watches devices, addresses and default routes. A local fault gives an existing TCP socket no error of its own, only
+// silence; the system (netlink, iphlpapi) tells of it within half a second.
 //
 // Thread rule: one thread, the worker.
 #ifndef WHYDROP_PLATFORM_NETWORK_WATCH_H
@@ -34,7 +34,7 @@ class NetworkWatch {
 
   Status Open();
   // For Waiter::Wait: readable when events wait; -1 if closed.
-  intptr_t wait_handle() const { return handle_; }
+  intptr_t wait_handle() const;
   // Takes the events that wait and hands each to `sink`; never blocks. Returns false when events were lost (the system's
   // buffer ran over): the caller then asks about what it cares for.
   using Sink = void (*)(const NetworkEvent& event, void* user);
@@ -44,7 +44,7 @@ class NetworkWatch {
   static bool IsLinkUp(uint32_t interface_index);
 
  private:
-  intptr_t handle_ = -1;
+  intptr_t handle_ = -1;  // the netlink socket, or what the system's callbacks fill
 };
 
 }  // namespace whydrop::platform

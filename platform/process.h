@@ -26,9 +26,11 @@ void RunAtExit(void (*hook)());
 // of a DLL): no lock may be waited for any more. Always false on Linux.
 bool OtherThreadsWereEnded();
 
-// Closes down in order are told by the system (log-off, shutdown): `on_session_end` is then called on the worker's thread
-// or a thread of the system. On Linux there is no such notice to a process: returns kUnsupported.
-Status WatchSessionEnd(void (*on_session_end)());
+// Log-off and shutdown as the system tells of them: `on_notice` is called on a thread of the system or of ours, and again
+// when the user or another program calls the shutdown off. Once in the life of the process. On Linux there is no such
+// notice to a process: returns kUnsupported.
+enum class SessionEndNotice { kAnnounced, kCancelled };
+Status WatchSessionEnd(void (*on_notice)(SessionEndNotice notice));
 
 // The system's count of out-of-memory kills that could have hit this process (its cgroup's, else the machine's).
 // False: unknown.

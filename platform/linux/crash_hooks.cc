@@ -10,11 +10,12 @@
 #include <exception>
 #include <iterator>
 
+#include "platform/crash_guards.h"
 #include "platform/identity.h"
 #include "platform/last_error.h"
 #include "platform/linux/errno_status.h"
-#include "platform/linux/module_table.h"
 #include "platform/linux/registers.h"
+#include "platform/module_table.h"
 #include "platform/ring_storage.h"
 
 namespace whydrop::platform {
@@ -42,86 +43,6 @@ std::terminate_handler previous_terminate = nullptr;
 bool terminate_linked = false;
 std::atomic<uint64_t> terminating_thread{0};
 
-// The threads that are taking a note right now: a fault of the note itself must not lead to another one. Thread-local
-// storage could be allocated at first use, which a handler must not do.
-class NoteGuard {
- public:
-  explicit NoteGuard(uint64_t thread_id) {
-    for (std::atomic<uint64_t>& place : places_) {
-      if (place.load() == thread_id) return;
-    }
-    for (std::atomic<uint64_t>& place : places_) {
-      uint64_t free = 0;
-      if (!place.compare_exchange_strong(free, thread_id)) continue;
-      mine_ = &place;
-      return;
-    }
-  }
-  ~NoteGuard() {
-    if (mine_ != nullptr) mine_->store(0);
-  }
-  NoteGuard(const NoteGuard&) = delete;
-  NoteGuard& operator=(const NoteGuard&) = delete;
-  bool entered() const { return mine_ != nullptr; }
-
- private:
-  static std::atomic<uint64_t> places_[16];
-  std::atomic<uint64_t>* mine_ = nullptr;
-};
-std::atomic<uint64_t> NoteGuard::places_[16] = {};
-
-// Notices handlers that call each other in a circle: one that was there before us and put itself over us again later.
-// The same signal then comes back to the same thread from deeper in its stack. A handler that jumped out leaves its
-// entry behind, so coming back a few times must be allowed.
-class ChainGuard {
- public:
-  ChainGuard(uint64_t thread_id, const siginfo_t* info, const void* frame) {
-    place_ = PlaceOf(thread_id);
-    if (place_ == nullptr) return;
-    before_ = *place_;
-    const bool deeper = before_.info == info && reinterpret_cast<uintptr_t>(frame) < before_.frame;
-    place_->info = info;
-    place_->frame = reinterpret_cast<uintptr_t>(frame);
-    place_->depth = deeper ? before_.depth + 1 : 0;
-  }
-  ~ChainGuard() {
-    if (place_ == nullptr) return;
-    *place_ = before_;
-    if (before_.info == nullptr) owners_[place_ - places_].store(0);
-  }
-  ChainGuard(const ChainGuard&) = delete;
-  ChainGuard& operator=(const ChainGuard&) = delete;
-  bool in_circle() const { return place_ != nullptr && place_->depth >= kMaxDepth; }
-
- private:
-  static constexpr int kMaxDepth = 4;
-  static constexpr size_t kPlaces = 16;
-  struct Place {
-    const siginfo_t* info = nullptr;
-    uintptr_t frame = 0;
-    int depth = 0;
-  };
-
-  // The thread's own, else a free one. With all taken there is no guard, which only a circle would miss.
-  static Place* PlaceOf(uint64_t thread_id) {
-    for (size_t i = 0; i < kPlaces; ++i) {
-      if (owners_[i].load() == thread_id) return &places_[i];
-    }
-    for (size_t i = 0; i < kPlaces; ++i) {
-      uint64_t free = 0;
-      if (owners_[i].compare_exchange_strong(free, thread_id)) return &places_[i];
-    }
-    return nullptr;
-  }
-
-  static std::atomic<uint64_t> owners_[kPlaces];
-  static Place places_[kPlaces];  // each touched by its owner only
-  Place* place_ = nullptr;
-  Place before_;
-};
-std::atomic<uint64_t> ChainGuard::owners_[kPlaces] = {};
-ChainGuard::Place ChainGuard::places_[kPlaces] = {};
-
 Hook* HookOf(int signal) {
   for (size_t i = 0; i < std::size(kSignals); ++i) {
     if (kSignals[i] == signal) return &hooks[i];
@@ -148,13 +69,6 @@ CrashKind KindOf(const siginfo_t& info, const CrashFacts& facts) {
   }
   const bool overflow = info.si_signo == SIGSEGV && facts.address_class == AddressClass::kStack;
   return overflow ? CrashKind::kStackOverflow : CrashKind::kFault;
-}
-
-void LocateInModule(uint64_t program_counter, CrashFacts* facts) {
-  const Module* module = FindModule(program_counter);
-  if (module == nullptr) return;
-  memcpy(facts->module, module->name, sizeof(facts->module));
-  facts->offset = program_counter - module->base;
 }
 
 // Returns whether the sink took the note.

@@ -1,31 +1,14 @@
-#include "platform/linux/module_table.h"
+#include "platform/module_table.h"
 
 #include <elf.h>
 #include <link.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
-
-#include "platform/crash_hooks.h"
 
 namespace whydrop::platform {
 namespace {
-
-constexpr size_t kMaxModules = 512;
-
-struct ModuleTable {
-  size_t count = 0;
-  unsigned long long loads = 0;
-  unsigned long long unloads = 0;
-  Module modules[kMaxModules];
-};
-
-// One table is read while the other is filled. A handler would have to last two refreshes to see one change under it,
-// and would then at worst name a wrong module.
-ModuleTable tables[2];
-std::atomic<const ModuleTable*> current{nullptr};
 
 void CopyFileName(const char* path, char (&name)[48]) {
   const char* slash = strrchr(path, '/');
@@ -44,10 +27,10 @@ void CopyProgramName(char (&name)[48]) {
 
 int AddModule(dl_phdr_info* info, size_t, void* user) {
   auto* table = static_cast<ModuleTable*>(user);
-  const ModuleTable* known = current.load(std::memory_order_relaxed);
-  if (known != nullptr && known->loads == info->dlpi_adds && known->unloads == info->dlpi_subs) return 1;
-  table->loads = info->dlpi_adds;
-  table->unloads = info->dlpi_subs;
+  const ModuleTable* known = CurrentModules();
+  if (known != nullptr && known->state[0] == info->dlpi_adds && known->state[1] == info->dlpi_subs) return 1;
+  table->state[0] = info->dlpi_adds;
+  table->state[1] = info->dlpi_subs;
   Module module;
   for (int i = 0; i < info->dlpi_phnum; ++i) {
     const auto& part = info->dlpi_phdr[i];
@@ -64,27 +47,16 @@ int AddModule(dl_phdr_info* info, size_t, void* user) {
     CopyFileName(info->dlpi_name, module.name);
   }
   table->modules[table->count++] = module;
-  return table->count == kMaxModules ? 2 : 0;
+  return table->count == ModuleTable::kCapacity ? 2 : 0;
 }
 
 }  // namespace
 
 void RefreshModules() {
-  ModuleTable* spare = current.load(std::memory_order_relaxed) == &tables[0] ? &tables[1] : &tables[0];
+  ModuleTable* spare = SpareModules();
   spare->count = 0;
   const bool unchanged = dl_iterate_phdr(AddModule, spare) == 1;
-  if (!unchanged) current.store(spare, std::memory_order_release);
-}
-
-const Module* FindModule(uint64_t address) {
-  const ModuleTable* table = current.load(std::memory_order_acquire);
-  if (table == nullptr) return nullptr;
-  const size_t count = std::min(table->count, kMaxModules);
-  for (size_t i = 0; i < count; ++i) {
-    const Module& module = table->modules[i];
-    if (address >= module.start && address < module.end) return &module;
-  }
-  return nullptr;
+  if (!unchanged) PublishModules(spare);
 }
 
 }  // namespace whydrop::platform

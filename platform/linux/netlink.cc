@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "platform/route.h"
+
 namespace whydrop::platform {
 namespace {
 

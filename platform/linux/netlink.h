@@ -9,8 +9,6 @@
 #include <cstdint>
 #include <cstring>
 
-#include "platform/socket_probe.h"
-
 namespace whydrop::platform {
 
 // A piece of a message. Copies out instead of casting, so that neither length nor alignment is trusted.
@@ -35,19 +33,9 @@ bool NextNetlinkMessage(NetlinkBytes* rest, uint16_t* type, NetlinkBytes* body);
 bool FindNetlinkNumber(NetlinkBytes attributes, uint16_t wanted, uint32_t* out);
 bool HasNetlinkAttribute(NetlinkBytes attributes, uint16_t wanted);
 
-// The device a packet from `local` (family 0: any) to `peer` would leave by; 0 if there is no route.
-uint32_t RouteInterface(const SocketAddress& peer, const SocketAddress& local);
-
 // The device below this one in the same namespace (of a VLAN, a tunnel with a fixed carrier); 0: none. Takes the
 // kernel's configuration lock: worker thread only.
 uint32_t LowerInterface(uint32_t interface_index);
-
-// By one ioctl each on a socket of our own. False: there is no such device.
-struct InterfaceFacts {
-  bool up = false;  // and has a carrier
-  bool tunnel = false;
-};
-bool QueryInterface(uint32_t interface_index, InterfaceFacts* out);
 
 }  // namespace whydrop::platform
 

@@ -7,6 +7,7 @@
 
 #include "platform/linux/errno_status.h"
 #include "platform/linux/netlink.h"
+#include "platform/route.h"
 
 namespace whydrop::platform {
 namespace {
@@ -85,6 +86,8 @@ Status NetworkWatch::Open() {
   handle_ = fd;
   return OkStatus();
 }
+
+intptr_t NetworkWatch::wait_handle() const { return handle_; }
 
 bool NetworkWatch::Take(Sink sink, void* user) {
   if (handle_ < 0) return true;

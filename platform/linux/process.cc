@@ -106,7 +106,7 @@ void RunAtExit(void (*hook)()) {
 
 bool OtherThreadsWereEnded() { return false; }
 
-Status WatchSessionEnd(void (*)()) { return {StatusKind::kUnsupported, 0}; }
+Status WatchSessionEnd(void (*)(SessionEndNotice)) { return {StatusKind::kUnsupported, 0}; }
 
 bool OutOfMemoryKills(uint64_t* out) {
   std::string text;

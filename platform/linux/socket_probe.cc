@@ -10,8 +10,8 @@
 
 #include "platform/last_error.h"
 #include "platform/linux/errno_status.h"
-#include "platform/linux/netlink.h"
-#include "platform/linux/socket_address.h"
+#include "platform/route.h"
+#include "platform/socket_address.h"
 
 namespace whydrop::platform {
 namespace {
@@ -56,12 +56,6 @@ bool GetOption(int fd, int level, int name, T* out) {
 // Numbers above the int range of a descriptor would name another socket once cut.
 bool GetCookie(intptr_t socket, uint64_t* out) {
   return socket >= 0 && socket <= INT32_MAX && GetOption(Descriptor(socket), SOL_SOCKET, SO_COOKIE, out);
-}
-
-bool IsLoopback(const SocketAddress& address) {
-  if (address.family == 4) return address.bytes[0] == 127;
-  static constexpr uint8_t kLoopback6[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
-  return address.family == 6 && memcmp(address.bytes, kLoopback6, sizeof(kLoopback6)) == 0;
 }
 
 // TCP counts a segment as sent before it hands it down, and takes its bytes for sent only when they went out: what is

@@ -224,9 +224,9 @@ void RingStorage::Prefault() const {
   for (size_t at = 0; at < size_; at += kPage) InterlockedExchangeAdd(reinterpret_cast<volatile LONG*>(data_ + at), 0);
 }
 
-void RingStorage::Sync() const {
+void RingStorage::Sync(size_t offset, size_t size) const {
   // A failed sync leaves nothing to be done here: the pages stay dirty or are lost, and the reader checks every record.
-  if (mode_ == StorageMode::kMapped) FlushViewOfFile(data_, size_);
+  if (mode_ == StorageMode::kMapped) FlushViewOfFile(data_ + offset, size);
   if (mode_ != StorageMode::kVolatile) FlushFileBuffers(System(file_));
 }
 

@@ -62,10 +62,11 @@ void RingName(const RingIdentity& identity, std::string* out) {
   out->append(".ring");
 }
 
-void OnSessionEnd() {
+void OnSessionEnd(platform::SessionEndNotice notice) {
   Session* session = Session::Current();
   if (session == nullptr) return;
-  session->writer().life()->shutdown_announced.store(1, std::memory_order_release);
+  const bool announced = notice == platform::SessionEndNotice::kAnnounced;
+  session->writer().life()->shutdown_announced.store(announced ? 1 : 0, std::memory_order_release);
   session->PersistLife();
 }
 

@@ -1,9 +1,7 @@
-// Between SocketAddress and the system's address structures.
-#ifndef WHYDROP_PLATFORM_LINUX_SOCKET_ADDRESS_H
-#define WHYDROP_PLATFORM_LINUX_SOCKET_ADDRESS_H
-
-#include <netinet/in.h>
-#include <sys/socket.h>
+// Between SocketAddress and the system's address structures, which have the same names everywhere: the system's socket
+// headers are to be included before this one.
+#ifndef WHYDROP_PLATFORM_SOCKET_ADDRESS_H
+#define WHYDROP_PLATFORM_SOCKET_ADDRESS_H
 
 #include <cstring>
 
@@ -30,6 +28,12 @@ inline SocketAddress FromSystem(const sockaddr_storage& from) {
     memcpy(address.bytes, in.sin6_addr.s6_addr + (mapped ? 12 : 0), mapped ? 4 : 16);
   }
   return address;
+}
+
+inline bool IsLoopback(const SocketAddress& address) {
+  if (address.family == 4) return address.bytes[0] == 127;
+  static constexpr uint8_t kLoopback6[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+  return address.family == 6 && memcmp(address.bytes, kLoopback6, sizeof(kLoopback6)) == 0;
 }
 
 // Returns the size of what was filled in; 0 for an address of no family.

@@ -1,0 +1,104 @@
+// How Windows tells of a log-off or shutdown: a program that has user32 loaded gets messages to each of its top-level
+// windows, another one a console control event. A hidden window of our own hears the messages whatever the game does
+// with its windows. The library does not bring user32 itself: that alone would take the control events away from a
+// program without windows.
+#include <windows.h>
+
+#include <atomic>
+
+#include "platform/process.h"
+
+namespace whydrop::platform {
+namespace {
+
+using OnNotice = void (*)(SessionEndNotice notice);
+std::atomic<OnNotice> on_session_notice{nullptr};
+
+constexpr wchar_t kClassName[] = L"whydrop session end";
+constexpr SIZE_T kStackBytes = 64 * 1024;
+
+struct Desktop {
+  decltype(&RegisterClassW) register_class = nullptr;
+  decltype(&CreateWindowExW) create_window = nullptr;
+  decltype(&DefWindowProcW) handle_by_default = nullptr;
+  decltype(&GetMessageW) get_message = nullptr;
+  decltype(&DispatchMessageW) dispatch_message = nullptr;
+};
+Desktop desktop;  // written before the window's thread starts
+
+template <typename Function>
+bool Find(HMODULE module, const char* name, Function* out) {
+  *out = reinterpret_cast<Function>(reinterpret_cast<void*>(GetProcAddress(module, name)));
+  return *out != nullptr;
+}
+
+bool FindDesktop() {
+  const HMODULE user = GetModuleHandleW(L"user32.dll");
+  return user != nullptr && Find(user, "RegisterClassW", &desktop.register_class) &&
+         Find(user, "CreateWindowExW", &desktop.create_window) &&
+         Find(user, "DefWindowProcW", &desktop.handle_by_default) && Find(user, "GetMessageW", &desktop.get_message) &&
+         Find(user, "DispatchMessageW", &desktop.dispatch_message);
+}
+
+void Tell(SessionEndNotice notice) {
+  const OnNotice on_notice = on_session_notice.load(std::memory_order_acquire);
+  if (on_notice != nullptr) on_notice(notice);
+}
+
+LRESULT CALLBACK HandleMessage(HWND window, UINT message, WPARAM wide, LPARAM narrow) {
+  switch (message) {
+    case WM_QUERYENDSESSION:
+      // The process may be ended any time after this answer, with or without the second message.
+      Tell(SessionEndNotice::kAnnounced);
+      return TRUE;
+    case WM_ENDSESSION:
+      Tell(wide != FALSE ? SessionEndNotice::kAnnounced : SessionEndNotice::kCancelled);
+      return 0;
+    default:
+      return desktop.handle_by_default(window, message, wide, narrow);
+  }
+}
+
+// Takes a note only; the next handler in the chain decides. A closed console window is no end of the system's.
+BOOL WINAPI HandleConsole(DWORD event) {
+  if (event == CTRL_LOGOFF_EVENT || event == CTRL_SHUTDOWN_EVENT) Tell(SessionEndNotice::kAnnounced);
+  return FALSE;
+}
+
+// The module that this code lies in: window classes belong to modules.
+HINSTANCE OwnModule() {
+  HMODULE module = nullptr;
+  GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT,
+                     reinterpret_cast<LPCWSTR>(&HandleMessage), &module);
+  return module;
+}
+
+// Runs until the process ends. Only top-level windows are told, so it is no message-only one; it is never shown.
+DWORD WINAPI ListenToMessages(void*) {
+  WNDCLASSW window_class = {};
+  window_class.lpfnWndProc = HandleMessage;
+  window_class.hInstance = OwnModule();
+  window_class.lpszClassName = kClassName;
+  if (desktop.register_class(&window_class) == 0) return 0;
+  const HWND window = desktop.create_window(0, kClassName, kClassName, WS_POPUP, 0, 0, 0, 0, nullptr, nullptr,
+                                            window_class.hInstance, nullptr);
+  if (window == nullptr) return 0;  // a service, or a machine without a desktop
+  MSG message = {};
+  while (desktop.get_message(&message, nullptr, 0, 0) > 0) desktop.dispatch_message(&message);
+  return 0;
+}
+
+}  // namespace
+
+Status WatchSessionEnd(OnNotice on_notice) {
+  on_session_notice.store(on_notice, std::memory_order_release);
+  if (!SetConsoleCtrlHandler(HandleConsole, TRUE)) return {StatusKind::kIo, static_cast<int32_t>(GetLastError())};
+  if (!FindDesktop()) return OkStatus();
+  const HANDLE thread =
+      CreateThread(nullptr, kStackBytes, ListenToMessages, nullptr, STACK_SIZE_PARAM_IS_A_RESERVATION, nullptr);
+  if (thread == nullptr) return {StatusKind::kIo, static_cast<int32_t>(GetLastError())};
+  CloseHandle(thread);
+  return OkStatus();
+}
+
+}  // namespace whydrop::platform
