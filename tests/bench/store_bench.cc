@@ -1,5 +1,5 @@
-// A collector's store at scale: fills it through its own writer with a season of a game, unless it holds enough already,
-// and then asks what the analyst's page asks. Prints reports a second and milliseconds.
+// A collector's store at scale: fills it through its own writer with a season of a game, unless it holds enough
+// already, and then asks what the analyst's page asks. Prints reports a second and milliseconds.
 //
 //   store_bench STORE_URL [CONNECTIONS]      10,000,000 unless said otherwise; a filled store is used again
 #include <algorithm>
@@ -110,31 +110,39 @@ std::vector<Ending> Endings() {
     e->clear_connected_ms();
     Fail(e, v1::REFUSED, 111, v1::CONNECT);
   };
-  return {{700, Bytes(closed), Bytes(saw_close), 101}, {60, Bytes(died(200)), Bytes(reset), 200},
-          {25, Bytes(died(201)), Bytes(saw_close), 201}, {20, Bytes(died(203)), Bytes(silence), 203},
-          {10, Bytes(died(301)), Bytes(silence), 301},  {60, Bytes(silence), Bytes(silence), 101},
-          {30, Bytes(reset), Bytes(reset), 101},         {25, Bytes(reset), Bytes(unread), 101},
-          {25, Bytes(no_link), Bytes(silence), 101},      {25, Bytes(kicked), Bytes(kicks), 101},
+  return {{700, Bytes(closed), Bytes(saw_close), 101},
+          {60, Bytes(died(200)), Bytes(reset), 200},
+          {25, Bytes(died(201)), Bytes(saw_close), 201},
+          {20, Bytes(died(203)), Bytes(silence), 203},
+          {10, Bytes(died(301)), Bytes(silence), 301},
+          {60, Bytes(silence), Bytes(silence), 101},
+          {30, Bytes(reset), Bytes(reset), 101},
+          {25, Bytes(reset), Bytes(unread), 101},
+          {25, Bytes(no_link), Bytes(silence), 101},
+          {25, Bytes(kicked), Bytes(kicks), 101},
           {20, Bytes(refused), "", 101}};
 }
 
 // The season: versions come and go, gates and networks differ in size, a newer version crashes more.
 class Season {
  public:
-  Season() : endings_(Endings()) {
+  explicit Season(uint64_t connections) : players_(connections / kConnectionsPerSession + 1), endings_(Endings()) {
     for (const Ending& ending : endings_) weights_.push_back(ending.weight);
   }
 
   // One player's session, and the part of a server's report that tells of the same connections.
   void Next(int64_t now_s, Batch* client, std::vector<ConnectionRecord>* server, int64_t* age_s) {
     const uint64_t session = ++sessions_;
-    const int day = static_cast<int>(random_() % kDays);
+    // Reports arrive day by day, a few of them late.
+    const int late = random_() % 8 == 0 ? static_cast<int>(Zipf(7)) : 0;
+    const int day = std::min(kDays - 1, kDays - 1 - static_cast<int>(seen_++ * kDays / players_) + late);
     *age_s = day * kDayS + static_cast<int64_t>(random_() % kDayS);
     *client = MakeBatch(Role::kClient, session, now_s, *age_s);
     SessionInfo& info = client->session;
     info.app_version = "1." + std::to_string((kDays - day) / 15 + Zipf(3));
     info.platform = static_cast<int32_t>(1 + Zipf(3));
-    info.tags = {{"gpu", "gpu-" + std::to_string(Zipf(12))}, {"mode", "mode-" + std::to_string(Zipf(4))},
+    info.tags = {{"gpu", "gpu-" + std::to_string(Zipf(12))},
+                 {"mode", "mode-" + std::to_string(Zipf(4))},
                  {"region", "region-" + std::to_string(Zipf(6))}};
     const size_t gate = Zipf(24);
     const std::string network = "isp-" + std::to_string(Zipf(12));
@@ -208,10 +216,12 @@ class Season {
     return batch;
   }
 
+  const uint64_t players_;
   const std::vector<Ending> endings_;
   std::vector<int> weights_;
   std::mt19937_64 random_{7};
-  uint64_t sessions_ = 0;
+  uint64_t sessions_ = 0;  // of players and servers
+  uint64_t seen_ = 0;      // players
 };
 
 // Sends without waiting for each answer, as many clients do.
@@ -247,7 +257,7 @@ class Sender {
 };
 
 void Fill(Store* store, uint64_t connections) {
-  Season season;
+  Season season(connections);
   Sender sender(store);
   std::vector<ConnectionRecord> server;
   uint64_t sent = 0, batches = 0;
@@ -317,16 +327,20 @@ void AskAll(Store* store) {
     query->platform = 1;
   });
   AskAttribution(store, "cause, server_error of one tag's value", {"cause", "server_error"},
-                 [](AttributionQuery* query) { query->tags = {{"gpu", "gpu-2"}}; });
-  AskAttribution(store, "cause from one second to another within 45 days", {"cause"}, [today_s](AttributionQuery* query) {
-    query->from = today_s - 50 * kDayS + 12345;
-    query->to = today_s - 5 * kDayS + 54321;
-  });
-  AskAttribution(store, "cause of one endpoint and one tag's value, 7 days", {"cause"}, [today_s](AttributionQuery* query) {
-    query->endpoint = "gate-3";
-    query->tags = {{"gpu", "gpu-2"}};
-    query->from = today_s - 6 * kDayS;
-  });
+                 [](AttributionQuery* query) {
+                   query->tags = {{"gpu", "gpu-2"}};
+                 });
+  AskAttribution(store, "cause from one second to another within 45 days", {"cause"},
+                 [today_s](AttributionQuery* query) {
+                   query->from = today_s - 50 * kDayS + 12345;
+                   query->to = today_s - 5 * kDayS + 54321;
+                 });
+  AskAttribution(store, "cause of one endpoint and one tag's value, 7 days", {"cause"},
+                 [today_s](AttributionQuery* query) {
+                   query->endpoint = "gate-3";
+                   query->tags = {{"gpu", "gpu-2"}};
+                   query->from = today_s - 6 * kDayS;
+                 });
   Time("findings of all", [&] { return store->QueryFindings({}).size(); });
   Time("ends of sessions", [&] { return store->QuerySessionEnds({}).size(); });
   Time("crashes by place", [&] { return store->QueryCrashes({}, 100).sessions; });

@@ -1,11 +1,17 @@
 #include "samples/collector/store/groups.h"
 
+#include <algorithm>
+#include <iterator>
+
 namespace whydrop::collector {
 namespace {
 
 // A network is told when at least this many of its connections were reset, three times as often as the others'.
 constexpr uint64_t kLeastResets = 5;
 constexpr uint64_t kTimesAsOften = 3;
+
+constexpr Cause kResets[] = {WHYDROP_CAUSE_PATH_RESET, WHYDROP_CAUSE_PATH_STATE_LOST, WHYDROP_CAUSE_RESET_AFTER_SILENCE,
+                             WHYDROP_CAUSE_RESET_AMBIGUOUS};
 
 std::string PlatformName(int64_t platform) {
   static constexpr const char* kNames[] = {"unknown", "linux", "windows", "wine"};
@@ -32,9 +38,12 @@ std::optional<std::string> NameOfNumber(const std::string& dimension, int64_t nu
   return std::nullopt;
 }
 
+bool IsReset(Cause cause) { return std::find(std::begin(kResets), std::end(kResets), cause) != std::end(kResets); }
+
 std::string ResetCauses() {
-  return std::to_string(WHYDROP_CAUSE_PATH_RESET) + ", " + std::to_string(WHYDROP_CAUSE_PATH_STATE_LOST) + ", " +
-         std::to_string(WHYDROP_CAUSE_RESET_AFTER_SILENCE) + ", " + std::to_string(WHYDROP_CAUSE_RESET_AMBIGUOUS);
+  std::string list;
+  for (const Cause cause : kResets) list += (list.empty() ? "" : ", ") + std::to_string(cause);
+  return list;
 }
 
 std::optional<Finding> FindResetsOnOneNetwork(const std::vector<NetworkCount>& networks, uint64_t drops) {

@@ -22,7 +22,8 @@ inline bool IsTag(const std::string& dimension) { return dimension.compare(0, kT
 // Of a dimension whose values are numbers; nothing for one whose values are texts. A side is a cause's hundreds.
 std::optional<std::string> NameOfNumber(const std::string& dimension, int64_t number);
 
-// The causes of resets that nobody is known to have sent, as a list for SQL: "402, 404".
+// The causes of resets that nobody is known to have sent; also as a list for SQL: "402, 404".
+bool IsReset(Cause cause);
 std::string ResetCauses();
 
 struct NetworkCount {

@@ -47,7 +47,7 @@ bool IsSilence(Cause cause) {
 }
 
 std::vector<ConnectionView> ViewsOfToken(const std::string& token_hash, const std::vector<StoredEnd>& ends,
-                                    const JoinTime& time, const std::string& session_id) {
+                                         const JoinTime& time, const std::string& session_id) {
   const StoredEnd* server = BestServer(ends);
   size_t clients = 0;
   std::vector<ConnectionView> views;

@@ -22,6 +22,7 @@ enum class RowKind : int32_t {
 struct StoredEnd {
   int64_t id = 0;       // of the record, the engine's own
   int64_t session = 0;  // as id
+  int64_t tag_set = 0;  // of the session's tags, as id
   Role role = Role::kClient;
   std::string app_id;
   bool has_token = false;

@@ -194,6 +194,7 @@ inline constexpr uint32_t kJoinWindowS = 900;
 
 struct StoreSettings {
   uint32_t join_window_s = kJoinWindowS;  // a connection that one end reported waits so long for the other
+  uint32_t keep_days = 400;               // what ended before is deleted, and ids of batches that came before
   StoreAccess access = StoreAccess::kServe;
 };
 

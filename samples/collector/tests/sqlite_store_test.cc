@@ -2,27 +2,11 @@
 #include <thread>
 
 #include "samples/collector/ingest/ingest.h"
-#include "samples/collector/store/sqlite/db.h"
-#include "samples/collector/tests/store_fixture.h"
+#include "samples/collector/tests/sqlite_fixture.h"
 #include "whydrop/v1/batch.pb.h"
 
 using namespace whydrop;
 using namespace whydrop::collector;
-
-namespace {
-
-class SqliteFixture : public StoreFixture {
- public:
-  std::string Path() const { return where.directory() + "/store.db"; }
-  int64_t Count(const std::string& sql) {
-    const Database db(Path());
-    Statement statement(db, sql);
-    REQUIRE(statement.Step());
-    return statement.IntAt(0);
-  }
-};
-
-}  // namespace
 
 TEST_CASE_FIXTURE(SqliteFixture, "what is older than 400 days is deleted and what is younger stays") {
   Batch old = Make('a');
@@ -42,7 +26,8 @@ TEST_CASE_FIXTURE(SqliteFixture, "what is older than 400 days is deleted and wha
   CHECK(Count("SELECT count(*) FROM records") == 1);
   CHECK(Count("SELECT count(*) FROM sessions") == 3);
   CHECK(Count("SELECT count(*) FROM batches") == 3);
-  CHECK(Count("SELECT count(*) FROM session_tags") == 0);
+  CHECK(Count("SELECT count(*) FROM tag_sets") == 0);
+  CHECK(Count("SELECT count(*) FROM tag_set_tags") == 0);
 }
 
 TEST_CASE_FIXTURE(SqliteFixture, "a session whose times lie cannot make the next session lose its records") {
@@ -96,23 +81,6 @@ TEST_CASE_FIXTURE(SqliteFixture, "batches wait up to a number of records, not on
   other.Run("ROLLBACK");
   CHECK(refused > 0);
   store->Stop();
-}
-
-TEST_CASE_FIXTURE(SqliteFixture, "a store of version 1 is brought to the present version and keeps everything") {
-  Batch batch = Make('a');
-  batch.connections = {Record(1)};
-  CHECK(Post(batch) == StoreVerdict::kAccepted);
-  store.reset();
-  Database(Path()).Run(
-      "DROP INDEX connections_by_cause; DROP INDEX connections_by_decision; DROP INDEX sessions_by_hearing;"
-      "ALTER TABLE sessions DROP COLUMN heard_s; ALTER TABLE sessions DROP COLUMN losses;"
-      "ALTER TABLE records DROP COLUMN received_s; ALTER TABLE connections DROP COLUMN decided_s;"
-      "ALTER TABLE connections DROP COLUMN findings; PRAGMA user_version = 1");
-  Open();
-  CHECK(Post(batch) == StoreVerdict::kDuplicate);
-  CHECK(Ask().connections == 1);
-  CHECK(Count("PRAGMA user_version") == 3);
-  CHECK(Count("SELECT count(*) FROM sqlite_master WHERE name = 'connections_by_cause'") == 1);
 }
 
 TEST_CASE_FIXTURE(SqliteFixture, "a store of a newer version, a strange file and no SQLite file are refused by name") {

@@ -12,7 +12,7 @@ Database::Database(const std::string& path, OpenMode mode) : db_(nullptr, sqlite
   db_.reset(db);
   if (status != SQLITE_OK) throw StoreError("cannot open '" + path + "': " + sqlite3_errmsg(db));
   sqlite3_busy_timeout(db, 5000);
-  if (mode == OpenMode::kQuery) Run("PRAGMA query_only = ON");
+  if (mode == OpenMode::kQuery) Run("PRAGMA query_only = ON; PRAGMA cache_size = -16384");
 }
 
 void Database::Run(const char* sql) {

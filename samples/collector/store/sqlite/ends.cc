@@ -10,7 +10,7 @@ const std::string kSelect =
     "s.rotate_interval_ms, s.session_id, s.app_version, r.endpoint, r.at_s, EXISTS (SELECT 1 FROM records n WHERE "
     "n.session = r.session AND n.previous = r.number AND n.previous <> 0 AND n.established = 1), r.received_s, "
     "r.token_hash IS NOT NULL, (SELECT n.evidence FROM records n WHERE n.session = r.session AND n.previous = r.number "
-    "AND n.previous <> 0 ORDER BY n.number LIMIT 1) "
+    "AND n.previous <> 0 ORDER BY n.number LIMIT 1), s.tag_set "
     "FROM records r JOIN sessions s ON s.id = r.session WHERE ";
 
 }  // namespace
@@ -49,6 +49,7 @@ std::vector<StoredEnd> EndReader::Read(Statement* statement) {
     end.recovered = statement->IntAt(15) != 0;
     end.received_s = statement->IntAt(16);
     end.has_token = statement->IntAt(17) != 0;
+    end.tag_set = statement->IntAt(19);
     ends.push_back(std::move(end));
   }
   return ends;

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "samples/collector/store/sqlite/db.h"
 #include "samples/collector/store/judgement.h"
+#include "samples/collector/store/sqlite/db.h"
 
 namespace whydrop::collector {
 

@@ -3,9 +3,8 @@
 namespace whydrop::collector {
 namespace {
 
-// `session` and `time` name the columns that differ between the tables.
-std::string Conditions(const SessionFilter& filter, const std::string& prefix, const std::string& session,
-                       const std::string& time) {
+// The time's name differs between the tables, and its column may choose an index whatever the others may.
+std::string Conditions(const SessionFilter& filter, const std::string& prefix, const std::string& time) {
   std::string sql;
   if (!filter.app_id.empty()) sql += " AND " + prefix + "app_id = ?";
   if (!filter.app_version.empty()) sql += " AND " + prefix + "app_version = ?";
@@ -14,22 +13,23 @@ std::string Conditions(const SessionFilter& filter, const std::string& prefix, c
     sql += " AND " + prefix + (*filter.platform == 0 ? "platform NOT IN (1, 2, 3)" : "platform = ?");
   }
   for (size_t i = 0; i < filter.tags.size(); ++i) {
-    sql += " AND " + prefix + session + " IN (SELECT session FROM session_tags WHERE key = ? AND value = ?)";
+    sql += " AND " + prefix + "tag_set IN (SELECT tag_set FROM tag_set_tags WHERE key = ? AND value = ?)";
   }
-  if (filter.from) sql += " AND " + time + " >= ?";
-  if (filter.to) sql += " AND " + time + " < ?";
+  const std::string table = prefix.substr(prefix.compare(0, 1, "+") == 0 ? 1 : 0);
+  if (filter.from) sql += " AND " + table + time + " >= ?";
+  if (filter.to) sql += " AND " + table + time + " < ?";
   return sql;
 }
 
 }  // namespace
 
 std::string ConnectionConditions(const ConnectionFilter& filter, const std::string& prefix) {
-  const std::string endpoint = filter.endpoint.empty() ? "" : " AND " + prefix + "endpoint = ?";
-  const std::string table = prefix.substr(prefix.compare(0, 1, "+") == 0 ? 1 : 0);
-  return Conditions(filter, prefix, "session", table + "at_s") + endpoint;
+  return Conditions(filter, prefix, "at_s") + (filter.endpoint.empty() ? "" : " AND " + prefix + "endpoint = ?");
 }
 
-std::string SessionConditions(const SessionFilter& filter) { return Conditions(filter, "", "id", "ended_s"); }
+std::string SessionConditions(const SessionFilter& filter, const std::string& prefix) {
+  return Conditions(filter, prefix, "ended_s");
+}
 
 void BindConnectionFilter(const ConnectionFilter& filter, Statement* statement) {
   BindSessionFilter(filter, statement);

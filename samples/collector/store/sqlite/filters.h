@@ -14,7 +14,7 @@ namespace whydrop::collector {
 // " AND ..." for the table `connections` or `sessions`, or "". `prefix` stands before every column but the time: "c."
 // in a statement with other tables, with a plus before it the column is kept from choosing an index.
 std::string ConnectionConditions(const ConnectionFilter& filter, const std::string& prefix = "");
-std::string SessionConditions(const SessionFilter& filter);
+std::string SessionConditions(const SessionFilter& filter, const std::string& prefix = "");
 
 // Binds what the conditions need, in their order.
 void BindConnectionFilter(const ConnectionFilter& filter, Statement* statement);

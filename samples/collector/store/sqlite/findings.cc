@@ -1,52 +1,69 @@
 #include "samples/collector/store/sqlite/findings.h"
 
+#include <algorithm>
+
 #include "samples/collector/model/findings.h"
 #include "samples/collector/store/groups.h"
-#include "samples/collector/store/sqlite/filters.h"
+#include "samples/collector/store/judgement.h"
+#include "samples/collector/store/sqlite/counting.h"
 
 namespace whydrop::collector {
 namespace {
 
-uint64_t CountAt(const Statement& row, int column) { return static_cast<uint64_t>(row.IntAt(column)); }
-
 // Dropped and recovered ones: both interrupted a game.
-const std::string kIsDrop = "(kind < 2 AND outcome IN (" + std::to_string(static_cast<int>(Outcome::kDropped)) + ", " +
-                            std::to_string(static_cast<int>(Outcome::kRecovered)) + "))";
+bool IsDrop(int64_t kind, int64_t outcome) {
+  return kind != static_cast<int64_t>(RowKind::kUnjoinedServer) &&
+         (outcome == static_cast<int64_t>(Outcome::kDropped) || outcome == static_cast<int64_t>(Outcome::kRecovered));
+}
+
+std::vector<CountedGroup> Count(const Database& db, const ConnectionFilter& filter, std::vector<std::string> dimensions,
+                                uint32_t finding = 0) {
+  CountQuery query;
+  static_cast<ConnectionFilter&>(query) = filter;
+  query.dimensions = std::move(dimensions);
+  query.finding = finding;
+  return CountGroups(db, query);
+}
 
 uint64_t CountDrops(const Database& db, const ConnectionFilter& filter) {
-  Statement drops(db, "SELECT sum(count) FROM connections WHERE " + kIsDrop + ConnectionConditions(filter));
-  BindConnectionFilter(filter, &drops);
-  drops.Step();
-  return CountAt(drops, 0);
+  uint64_t drops = 0;
+  for (const CountedGroup& group : Count(db, filter, {"outcome"})) {
+    if (IsDrop(group.kind, group.values[0].number)) drops += static_cast<uint64_t>(group.count);
+  }
+  return drops;
 }
 
 void ReadOfConnections(const Database& db, const ConnectionFilter& filter, const FindingText& text, uint64_t drops,
                        std::vector<Finding>* out) {
-  Statement rows(db, "SELECT endpoint, sum(count), sum(CASE WHEN " + kIsDrop +
-                         " THEN count ELSE 0 END) FROM connections WHERE findings & " + std::to_string(text.bit) +
-                         " <> 0" + ConnectionConditions(filter) + " GROUP BY endpoint ORDER BY 2 DESC, 1");
-  BindConnectionFilter(filter, &rows);
   Finding finding{&text, "endpoint", 0, 0, drops, {}};
-  while (rows.Step()) {
-    finding.count += CountAt(rows, 1);
-    finding.dropped += CountAt(rows, 2);
-    if (finding.who.size() < kMaxNamed) finding.who.push_back({rows.TextAt(0), CountAt(rows, 1)});
+  for (const CountedGroup& group : Count(db, filter, {"endpoint", "outcome"}, text.bit)) {
+    const auto count = static_cast<uint64_t>(group.count);
+    finding.count += count;
+    if (IsDrop(group.kind, group.values[1].number)) finding.dropped += count;
+    const std::string& endpoint = group.values[0].text;
+    if (finding.who.empty() || finding.who.back().label != endpoint) finding.who.push_back({endpoint, 0});
+    finding.who.back().count += count;
   }
+  std::stable_sort(finding.who.begin(), finding.who.end(),
+                   [](const auto& a, const auto& b) { return a.count > b.count; });
+  if (finding.who.size() > kMaxNamed) finding.who.resize(kMaxNamed);
   if (finding.count != 0) out->push_back(std::move(finding));
 }
 
-// Resets that nobody is known to have sent.
-const std::string kIsReset = "cause IN (" + ResetCauses() + ")";
-
 void ReadResetsByNetwork(const Database& db, const ConnectionFilter& filter, uint64_t drops,
                          std::vector<Finding>* out) {
-  Statement rows(db, "SELECT network, sum(count), sum(CASE WHEN " + kIsReset +
-                         " THEN count ELSE 0 END), sum(CASE WHEN " + kIsReset + " AND " + kIsDrop +
-                         " THEN count ELSE 0 END) FROM connections WHERE kind = 0" + ConnectionConditions(filter) +
-                         " GROUP BY network ORDER BY 3 DESC, 1");
-  BindConnectionFilter(filter, &rows);
   std::vector<NetworkCount> networks;
-  while (rows.Step()) networks.push_back({rows.TextAt(0), CountAt(rows, 1), CountAt(rows, 2), CountAt(rows, 3)});
+  for (const CountedGroup& group : Count(db, filter, {"network", "cause", "outcome"})) {
+    if (group.kind != static_cast<int64_t>(RowKind::kReported)) continue;
+    const std::string& label = group.values[0].text;
+    if (networks.empty() || networks.back().label != label) networks.push_back({label, 0, 0, 0});
+    const auto count = static_cast<uint64_t>(group.count);
+    networks.back().connections += count;
+    if (!IsReset(static_cast<Cause>(group.values[1].number))) continue;
+    networks.back().resets += count;
+    if (IsDrop(group.kind, group.values[2].number)) networks.back().dropped += count;
+  }
+  std::stable_sort(networks.begin(), networks.end(), [](const auto& a, const auto& b) { return a.resets > b.resets; });
   if (std::optional<Finding> finding = FindResetsOnOneNetwork(networks, drops)) out->push_back(std::move(*finding));
 }
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <tuple>
 
+#include "samples/collector/store/sqlite/counting.h"
 #include "samples/collector/store/sqlite/filters.h"
 
 namespace whydrop::collector {
@@ -31,11 +32,10 @@ SessionView ReadSession(const Statement& row) {
 
 using CrashPlace = std::tuple<std::string, int64_t, int64_t, int64_t>;  // module, offset, code, platform
 
-CrashPlace PlaceAt(const Statement& row) { return {row.TextAt(0), row.IntAt(1), row.IntAt(2), row.IntAt(3)}; }
-
+// The index has these sessions alone, by place, with all that is asked for here.
 std::string CrashWhere(const SessionFilter& filter) {
-  return " FROM sessions WHERE end = " + std::to_string(WHYDROP_CAUSE_CLIENT_CRASH) + " AND role = 0" +
-         SessionConditions(filter);
+  return " FROM sessions INDEXED BY sessions_crashed WHERE end = " + std::to_string(WHYDROP_CAUSE_CLIENT_CRASH) +
+         " AND role = 0" + SessionConditions(filter);
 }
 
 // Every place with its versions, in the order of their first crash there.
@@ -45,7 +45,7 @@ std::map<CrashPlace, CrashGroup> ReadPlaces(const Database& db, const SessionFil
                          CrashWhere(filter) + " GROUP BY 1, 2, 3, 4, 5 ORDER BY 7, 5");
   BindSessionFilter(filter, &rows);
   while (rows.Step()) {
-    CrashGroup& group = places[PlaceAt(rows)];
+    CrashGroup& group = places[{rows.TextAt(0), rows.IntAt(1), rows.IntAt(2), rows.IntAt(3)}];
     const auto sessions = static_cast<uint64_t>(rows.IntAt(5));
     if (group.sessions == 0) {
       group.module = rows.TextAt(0);
@@ -61,16 +61,16 @@ std::map<CrashPlace, CrashGroup> ReadPlaces(const Database& db, const SessionFil
   return places;
 }
 
-void ReadReports(const Database& db, const SessionFilter& filter, std::map<CrashPlace, CrashGroup>* places) {
-  Statement rows(db,
-                 "SELECT module, offset, code, platform, report_id, session_id, ended_s FROM (SELECT *, "
-                 "row_number() OVER (PARTITION BY module, offset, code, platform ORDER BY ended_s DESC, id DESC) "
-                 "AS place_row" +
-                     CrashWhere(filter) + " AND report_id <> '') WHERE place_row <= " +
-                     std::to_string(kReportsPerCrash) + " ORDER BY place_row");
-  BindSessionFilter(filter, &rows);
-  while (rows.Step()) {
-    places->at(PlaceAt(rows)).reports.push_back({rows.TextAt(4), rows.TextAt(5), rows.IntAt(6)});
+void ReadReports(const Database& db, const SessionFilter& filter, std::vector<CrashGroup>* groups) {
+  Statement rows(db, "SELECT report_id, session_id, ended_s" + CrashWhere(filter) +
+                         " AND report_id <> '' AND module = ? AND offset = ? AND code = ? AND platform = ? "
+                         "ORDER BY ended_s DESC, id DESC LIMIT " +
+                         std::to_string(kReportsPerCrash));
+  for (CrashGroup& group : *groups) {
+    const ScopedReset reset(&rows);
+    BindSessionFilter(filter, &rows);
+    rows.Text(group.module).Int(static_cast<int64_t>(group.offset)).Int(group.code).Int(group.platform);
+    while (rows.Step()) group.reports.push_back({rows.TextAt(0), rows.TextAt(1), rows.IntAt(2)});
   }
 }
 
@@ -93,20 +93,24 @@ std::vector<SessionView> ReadSessions(const Database& db, std::optional<int32_t>
 }
 
 std::vector<SessionEndGroup> ReadSessionEnds(const Database& db, const SessionFilter& filter) {
-  Statement rows(db, "SELECT app_version, end, count(*) FROM sessions WHERE role = 0" + SessionConditions(filter) +
-                         " GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2");
-  BindSessionFilter(filter, &rows);
+  const ReadTransaction snapshot(db);
+  CountQuery query;
+  static_cast<SessionFilter&>(query) = filter;
+  query.of = CountedKind::kClientSessions;
+  query.dimensions = {"app_version", "cause"};
   std::vector<SessionEndGroup> groups;
-  while (rows.Step()) {
-    groups.push_back({rows.TextAt(0), static_cast<int32_t>(rows.IntAt(1)), static_cast<uint64_t>(rows.IntAt(2))});
+  for (const CountedGroup& group : CountGroups(db, query)) {
+    groups.push_back(
+        {group.values[0].text, static_cast<int32_t>(group.values[1].number), static_cast<uint64_t>(group.count)});
   }
+  std::stable_sort(groups.begin(), groups.end(),
+                   [](const SessionEndGroup& a, const SessionEndGroup& b) { return a.sessions > b.sessions; });
   return groups;
 }
 
 Crashes ReadCrashes(const Database& db, const SessionFilter& filter, uint32_t limit) {
   const ReadTransaction snapshot(db);
   std::map<CrashPlace, CrashGroup> places = ReadPlaces(db, filter);
-  ReadReports(db, filter, &places);
   Crashes crashes;
   crashes.places = places.size();
   for (auto& [place, group] : places) {
@@ -116,6 +120,7 @@ Crashes ReadCrashes(const Database& db, const SessionFilter& filter, uint32_t li
   std::stable_sort(crashes.groups.begin(), crashes.groups.end(),
                    [](const CrashGroup& a, const CrashGroup& b) { return a.sessions > b.sessions; });
   if (crashes.groups.size() > limit) crashes.groups.resize(limit);
+  ReadReports(db, filter, &crashes.groups);
   return crashes;
 }
 
@@ -131,9 +136,11 @@ std::vector<std::string> ReadApps(const Database& db) {
   return apps;
 }
 
-// The rows of "app" and "tag" count apps and tag keys against their limits; they are no values of a connection.
+// The other rows count what they name against its limit; they are no values that a connection is asked for by.
 std::vector<Label> ReadLabels(const Database& db, const std::string& app_id) {
-  std::string sql = "SELECT app_id, dimension, value FROM labels WHERE dimension NOT IN ('app', 'tag') AND value <> ''";
+  std::string sql =
+      "SELECT app_id, dimension, value FROM labels WHERE dimension NOT IN ('app', 'tag', 'server_version', "
+      "'server_error') AND value <> ''";
   if (!app_id.empty()) sql += " AND app_id = ?";
   Statement rows(db, sql + " ORDER BY 1, 2, 3");
   if (!app_id.empty()) rows.Text(app_id);

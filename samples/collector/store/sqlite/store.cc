@@ -19,7 +19,7 @@ constexpr size_t kMaxBatchesPerCommit = 500;
 constexpr size_t kMaxWaiting = 4096;
 // A record takes about 1 KiB while it waits. Without this bound a queue of the largest batches would take 10 GiB.
 constexpr size_t kMaxWaitingRecords = 128 * 1024;
-constexpr int64_t kPurgeEveryS = 86400;
+constexpr int64_t kPurgeEveryS = 3600;
 constexpr std::chrono::seconds kReviewEvery{1};
 constexpr size_t kReaders = 4;  // as many questions as the admin address answers at once
 
@@ -73,7 +73,7 @@ void SqliteStore::WriteLoop() {
       std::unique_lock<std::mutex> lock(mutex_);
       waiting_records_ -= written;
       written = 0;
-      wake_.wait_for(lock, kReviewEvery, [this] { return stopping_ || !waiting_.empty(); });
+      if (!purging_) wake_.wait_for(lock, kReviewEvery, [this] { return stopping_ || !waiting_.empty(); });
       if (stopping_ && waiting_.empty()) return;
       const size_t count = std::min(waiting_.size(), kMaxBatchesPerCommit);
       for (size_t i = 0; i < count; ++i) {
@@ -86,7 +86,7 @@ void SqliteStore::WriteLoop() {
       written += pending.records;
       pending.done(pending.verdict);
     }
-    PurgeDaily();
+    Purge();
     Review();
     TryToWrite();
   }
@@ -96,6 +96,7 @@ void SqliteStore::Commit(std::vector<Pending>* group) {
   try {
     write_db_->Run("BEGIN IMMEDIATE");
     for (Pending& pending : *group) ApplyOne(&pending);
+    writer_->Finish();
     write_db_->Run("COMMIT");
     metrics_->Add(Counter::kCommits);
     NoteHealth(true, "");
@@ -112,21 +113,25 @@ void SqliteStore::Review() {
     if (!writer_->NeedsReview(now_())) return;
     write_db_->Run("BEGIN IMMEDIATE");
     writer_->Review(now_());
+    writer_->Finish();
     write_db_->Run("COMMIT");
   } catch (const StoreError& error) {
     Abandon(error);
   }
 }
 
-// In a transaction of its own: a deletion that fails must not take batches with it.
-void SqliteStore::PurgeDaily() {
-  if (now_() - purged_s_ < kPurgeEveryS) return;
+// In transactions of its own: a deletion that fails must not take batches with it, nor a large one hold them up.
+void SqliteStore::Purge() {
+  if (!purging_ && now_() - purged_s_ < kPurgeEveryS) return;
+  purging_ = true;
   purged_s_ = now_();
   try {
     write_db_->Run("BEGIN IMMEDIATE");
-    writer_->Purge(now_());
+    purging_ = writer_->PurgeSome(now_() - int64_t{settings_.keep_days} * 86400);
+    writer_->Finish();
     write_db_->Run("COMMIT");
   } catch (const StoreError& error) {
+    purging_ = false;
     Abandon(error);
   }
 }
@@ -138,13 +143,14 @@ void SqliteStore::ApplyOne(Pending* pending) {
   try {
     pending->verdict = writer_->Apply(&pending->batch);
   } catch (const StoreError& error) {
-    writer_->Forget();
+    writer_->TakeBack();
     if (!write_db_->InTransaction()) throw;
     LogWarning("store", error.what());
     write_db_->Run("ROLLBACK TO one");
     pending->verdict = StoreVerdict::kUnavailable;
   }
   write_db_->Run("RELEASE one");
+  writer_->Keep();
 }
 
 // While nothing can be written nobody sends anything, so the store itself finds out when it can write again.

@@ -54,7 +54,7 @@ class SqliteStore : public Store {
   void Commit(std::vector<Pending>* group);
   void Review();
   void ApplyOne(Pending* pending);
-  void PurgeDaily();
+  void Purge();
   void TryToWrite();
   void Abandon(const StoreError& error);
   void NoteHealth(bool ready, const std::string& why_not);
@@ -67,6 +67,7 @@ class SqliteStore : public Store {
   std::unique_ptr<Database> write_db_;   // used by the writer's thread only; none without writing
   std::unique_ptr<BatchWriter> writer_;  // as above
   int64_t purged_s_ = 0;                 // as above
+  bool purging_ = false;                 // as above
   std::unique_ptr<ReadPool> readers_;
   std::mutex health_mutex_;
   StoreHealth health_;  // guarded by health_mutex_

@@ -6,17 +6,11 @@
 namespace whydrop::collector {
 namespace {
 
-constexpr int64_t kKeptS = 400 * 86400;
-constexpr size_t kMaxApps = 1000;
-constexpr size_t kMaxLabels = 1000;  // values of one dimension of one app
-constexpr size_t kMaxTagKeys = 64;
-constexpr size_t kMaxKnownLabels = 100000;  // remembered beside the table; beyond it they are looked up again
-constexpr int64_t kMaxTokenShared = 64;     // records; judging a token costs as much as it has records
+constexpr int64_t kMaxTokenShared = 64;  // records; judging a token costs as much as it has records
 constexpr uint64_t kMaxClientConnections = 100000;
 constexpr int64_t kReviewedAtOnce = 5000;  // connections; ingest goes on in between
 constexpr int64_t kMissedAtOnce = 4;       // servers, each with all that were open on it
 constexpr int64_t kSilentClients = 2;
-constexpr const char* kOther = "(other)";
 
 template <size_t N>
 std::string_view View(const std::array<uint8_t, N>& bytes) {
@@ -29,14 +23,14 @@ BatchWriter::BatchWriter(Database* db, uint32_t join_window_s, int64_t started_s
     : db_(db),
       metrics_(metrics),
       ends_(*db),
+      labels_(db, metrics),
+      counted_(db),
       find_batch_(*db, "SELECT sha256 FROM batches WHERE app_id = ? AND session_id = ? AND rotation = ? AND part = ?"),
       add_batch_(*db, "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?)"),
       other_role_(*db, "SELECT 1 FROM sessions WHERE app_id = ? AND session_id = ? AND role <> ?"),
-      find_label_(*db, "SELECT 1 FROM labels WHERE app_id = ? AND dimension = ? AND value = ?"),
-      count_labels_(*db, "SELECT count(*) FROM labels WHERE app_id = ? AND dimension = ?"),
-      add_label_(*db, "INSERT INTO labels VALUES (?, ?, ?)"),
-      find_session_(
-          *db, "SELECT id, contributed, rotation, end, replaced FROM sessions WHERE app_id = ? AND session_id = ?"),
+      find_session_(*db,
+                    "SELECT id, contributed, rotation, end, replaced, ended_s, app_version, platform, tag_set "
+                    "FROM sessions WHERE app_id = ? AND session_id = ?"),
       add_session_(*db,
                    "INSERT INTO sessions (app_id, session_id, role, started_s, rotation, app_version, platform, "
                    "sdk_version, end, end_confidence, code, module, offset, report_id, uptime_ms, connections_opened, "
@@ -46,10 +40,8 @@ BatchWriter::BatchWriter(Database* db, uint32_t join_window_s, int64_t started_s
                       "UPDATE sessions SET rotation = ?, app_version = ?, platform = ?, sdk_version = ?, end = ?, "
                       "end_confidence = ?, code = ?, module = ?, offset = ?, report_id = ?, uptime_ms = ?, "
                       "connections_opened = ?, boot_id = ?, machine_id = ?, rotate_interval_ms = ?, ended_s = ?, "
-                      "heard_s = ?, losses = max(losses, ?), replaced = 0 WHERE id = ?"),
+                      "heard_s = ?, losses = max(losses, ?), tag_set = ?, replaced = 0 WHERE id = ?"),
       contribute_(*db, "UPDATE sessions SET contributed = ? WHERE id = ?"),
-      drop_tags_(*db, "DELETE FROM session_tags WHERE session = ?"),
-      add_tag_(*db, "INSERT OR REPLACE INTO session_tags VALUES (?, ?, ?)"),
       silent_servers_(*db,
                       "SELECT id, boot_id <> ? FROM sessions WHERE role = 1 AND app_id = ? AND machine_id = ? AND "
                       "id <> ? AND end = 0 AND replaced IN (0, 3) AND rotate_interval_ms > 0 AND ended_s <= ? AND "
@@ -66,12 +58,6 @@ BatchWriter::BatchWriter(Database* db, uint32_t join_window_s, int64_t started_s
                      "UPDATE records SET token_hash = ?, rotation = ?, open = ?, previous = ?, established = ?, "
                      "endpoint = ?, network = ?, evidence = ?, at_s = ?, received_s = ? WHERE id = ?"),
       previous_record_(*db, "SELECT id, token_hash FROM records WHERE session = ? AND number = ?"),
-      drop_connection_(*db, "DELETE FROM connections WHERE record = ?"),
-      add_connection_(
-          *db,
-          "INSERT INTO connections (record, session, kind, app_id, at_s, count, cause, confidence, outcome, "
-          "app_version, endpoint, network, platform, server_error, decided_s, findings) "
-          "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
       due_(*db,
            "SELECT r.id, r.app_id, r.token_hash FROM connections c JOIN records r ON r.id = c.record "
            "WHERE c.decided_s > 0 AND c.decided_s <= ? LIMIT ?"),
@@ -100,12 +86,11 @@ StoreVerdict BatchWriter::Apply(Batch* batch) {
     other_role_.Text(app_id).Blob(View(batch->key.session_id)).Int(static_cast<int32_t>(batch->session.role));
     if (other_role_.Step()) return StoreVerdict::kConflict;
   }
-  std::string app = app_id;
-  if (!Admit("", "app", &app, kMaxApps)) return StoreVerdict::kConflict;
+  if (!labels_.AdmitApp(app_id)) return StoreVerdict::kConflict;
   add_batch_.Text(app_id).Blob(View(batch->key.session_id)).Int(batch->key.rotation).Int(batch->key.part);
   add_batch_.Blob(View(batch->sha256)).Int(batch->received_unix_s).Execute();
 
-  FoldLabels(batch);
+  labels_.Fold(batch);
   time_.now_s = batch->received_unix_s;
   Touched touched;
   SessionRow session = PutSession(*batch, &touched);
@@ -115,6 +100,16 @@ StoreVerdict BatchWriter::Apply(Batch* batch) {
   JudgeTouched(app_id, touched);
   JudgeSilentHosts();
   return StoreVerdict::kAccepted;
+}
+
+void BatchWriter::TakeBack() {
+  labels_.Forget();
+  counted_.rollups()->TakeBack();
+}
+
+void BatchWriter::Forget() {
+  labels_.Forget();
+  counted_.rollups()->Forget();
 }
 
 void BatchWriter::JudgeTouched(const std::string& app_id, const Touched& touched) {
@@ -181,57 +176,23 @@ void BatchWriter::JudgeSilentHosts() {
   }
 }
 
-// True if the value may be kept; else it becomes "(other)". One app must not be able to fill the tables, or the page,
-// with values that it makes up.
-bool BatchWriter::Admit(const std::string& app_id, const std::string& dimension, std::string* value, size_t limit) {
-  if (value->empty()) return true;
-  std::string name = app_id + '\0' + dimension + '\0' + *value;
-  if (known_labels_.count(name) != 0) return true;
-  find_label_.Text(app_id).Text(dimension).Text(*value);
-  const bool known = find_label_.Step();
-  find_label_.Reset();
-  if (!known) {
-    count_labels_.Text(app_id).Text(dimension).Step();
-    const auto count = static_cast<size_t>(count_labels_.IntAt(0));
-    count_labels_.Reset();
-    if (count >= limit) {
-      metrics_->Add(Counter::kLabelsFolded);
-      *value = kOther;
-      return false;
-    }
-    add_label_.Text(app_id).Text(dimension).Text(*value).Execute();
-  }
-  if (known_labels_.size() >= kMaxKnownLabels) known_labels_.clear();
-  known_labels_.insert(std::move(name));
-  return true;
-}
-
-void BatchWriter::FoldLabels(Batch* batch) {
-  const std::string& app_id = batch->session.app_id;
-  Admit(app_id, "app_version", &batch->session.app_version, kMaxLabels);
-  for (auto& [key, value] : batch->session.tags) {
-    if (Admit(app_id, "tag", &key, kMaxTagKeys)) Admit(app_id, "tag:" + key, &value, kMaxLabels);
-  }
-  for (ConnectionRecord& record : batch->connections) {
-    Admit(app_id, "endpoint", &record.endpoint, kMaxLabels);
-    Admit(app_id, "network", &record.network, kMaxLabels);
-  }
-  for (CloseTotalRecord& total : batch->close_totals) Admit(app_id, "endpoint", &total.endpoint, kMaxLabels);
-}
-
 BatchWriter::SessionRow BatchWriter::PutSession(const Batch& batch, Touched* touched) {
   const SessionInfo& info = batch.session;
+  const bool client = info.role == Role::kClient;
   SessionRow row;
   int64_t rotation = -1;
   int64_t end = 0;
   bool replaced = false;
   find_session_.Text(info.app_id).Blob(View(batch.key.session_id));
   const bool known = find_session_.Step();
+  CountedRow old;
   if (known) {
-    row = {find_session_.IntAt(0), find_session_.IntAt(1)};
+    row = {find_session_.IntAt(0), find_session_.IntAt(1), find_session_.IntAt(8)};
     rotation = find_session_.IntAt(2);
     end = find_session_.IntAt(3);
     replaced = find_session_.IntAt(4) != 0;
+    old = CountSession(info.app_id, find_session_.IntAt(5), end, find_session_.TextAt(6), find_session_.IntAt(7),
+                       row.tag_set);
   }
   find_session_.Reset();
   if (!known) {
@@ -242,24 +203,32 @@ BatchWriter::SessionRow BatchWriter::PutSession(const Batch& batch, Touched* tou
   if (static_cast<int64_t>(batch.key.rotation) < rotation) return row;  // a late part of an earlier rotation
   // A client's session ends once. Were its end to change with every batch, each could have all open records judged
   // anew.
-  if (info.role == Role::kClient && end != 0) return row;
+  if (client && end != 0) return row;
 
+  row.tag_set = TagSetOf(batch);
+  const int64_t ended_s = PlaceUnixS(batch, info.uptime_ms);
   update_session_.Int(batch.key.rotation).Text(info.app_version).Int(info.platform).Text(info.sdk_version);
   update_session_.Int(info.end).Int(info.end_confidence).Int(info.crash_code).Text(info.crash_module);
   update_session_.Int(static_cast<int64_t>(info.crash_offset)).Text(info.crash_report_id);
   update_session_.Int(static_cast<int64_t>(info.uptime_ms)).Int(static_cast<int64_t>(info.connections_opened));
   update_session_.Blob(info.boot_id).Blob(info.machine_id).Int(info.rotate_interval_ms);
-  update_session_.Int(PlaceUnixS(batch, info.uptime_ms)).Int(batch.received_unix_s);
-  update_session_.Int(static_cast<int64_t>(info.losses)).Int(row.id).Execute();
-  PutTags(row.id, info);
+  update_session_.Int(ended_s).Int(batch.received_unix_s).Int(static_cast<int64_t>(info.losses)).Int(row.tag_set);
+  update_session_.Int(row.id).Execute();
+  if (client) {
+    if (known) counted_.rollups()->Remove(old);
+    counted_.rollups()->Add(CountSession(info.app_id, ended_s, info.end, info.app_version, info.platform, row.tag_set));
+  }
   if (known && (end != info.end || replaced)) TouchOpenRecords(row.id, touched);
-  if (info.role == Role::kServer && !info.machine_id.empty()) MarkReplaced(batch, row.id, touched);
+  if (!client && !info.machine_id.empty()) MarkReplaced(batch, row.id, touched);
   return row;
 }
 
-void BatchWriter::PutTags(int64_t session, const SessionInfo& info) {
-  drop_tags_.Int(session).Execute();
-  for (const auto& [key, value] : info.tags) add_tag_.Int(session).Text(key).Text(value).Execute();
+int64_t BatchWriter::TagSetOf(const Batch& batch) {
+  std::map<std::string, std::string> tags;
+  for (const auto& [key, value] : batch.session.tags) {
+    if (!value.empty()) tags[key] = value;
+  }
+  return counted_.rollups()->TagSet(tags, batch.received_unix_s);
 }
 
 // A server that missed three of its own reports, and whose machine has since started another process of the same app,
@@ -335,7 +304,7 @@ void BatchWriter::PutRecord(const Batch& batch, const ConnectionRecord& record, 
   put.Int(batch.received_unix_s);
   if (known) {
     put.Int(id).Execute();
-    drop_connection_.Int(id).Execute();
+    counted_.DropConnectionOf(id);
   } else {
     put.Int(session->id).Int(record.number).Text(app_id).Execute();
     id = db_->LastId();
@@ -362,12 +331,19 @@ void BatchWriter::PutCloseTotals(const Batch& batch, SessionRow* session) {
   for (const CloseTotalRecord& total : batch.close_totals) {
     if (!TakesMore(batch, session, total.count)) continue;
     const Cause cause = IsKnownCause(total.cause) ? total.cause : WHYDROP_CAUSE_UNKNOWN;
-    add_connection_.Null().Int(session->id);
-    add_connection_.Int(static_cast<int32_t>(client ? RowKind::kReported : RowKind::kUnjoinedServer));
-    add_connection_.Text(info.app_id).Int(PlaceUnixS(batch, total.last_ms)).Int(static_cast<int64_t>(total.count));
-    add_connection_.Int(cause).Int(static_cast<int32_t>(Confidence::kLow));
-    add_connection_.Int(static_cast<int32_t>(OutcomeOfCause(cause))).Text(info.app_version).Text(total.endpoint);
-    add_connection_.Text("").Int(info.platform).Text("no record").Int(0).Int(0).Execute();
+    CountedRow row;
+    row.kind = static_cast<int32_t>(client ? RowKind::kReported : RowKind::kUnjoinedServer);
+    row.app_id = info.app_id;
+    row.at_s = PlaceUnixS(batch, total.last_ms);
+    row.count = static_cast<int64_t>(total.count);
+    row.cause = cause;
+    row.outcome = static_cast<int32_t>(OutcomeOfCause(cause));
+    row.app_version = info.app_version;
+    row.endpoint = total.endpoint;
+    row.platform = CountedPlatform(info.platform);
+    row.server_error = "no record";
+    row.tag_set = session->tag_set;
+    counted_.AddConnection({std::nullopt, session->id, static_cast<int32_t>(Confidence::kLow), 0}, row);
   }
 }
 
@@ -377,7 +353,7 @@ void BatchWriter::JudgeToken(const std::string& app_id, const std::string& token
   const Evidence* server_evidence = server != nullptr ? &server->view.record.evidence : nullptr;
   bool has_client = false;
   for (const StoredEnd& end : ends) {
-    drop_connection_.Int(end.id).Execute();
+    counted_.DropConnectionOf(end.id);
     if (end.role != Role::kClient) continue;
     has_client = true;
     if (!TellsAnEnd(end.view.record)) continue;
@@ -394,7 +370,7 @@ void BatchWriter::JudgeToken(const std::string& app_id, const std::string& token
 
 void BatchWriter::JudgeRecord(int64_t record) {
   for (const StoredEnd& end : ends_.ById(record)) {
-    drop_connection_.Int(end.id).Execute();
+    counted_.DropConnectionOf(end.id);
     if (!TellsAnEnd(end.view.record)) continue;
     const Evidence* evidence = &end.view.record.evidence;
     if (end.role == Role::kClient) {
@@ -406,29 +382,26 @@ void BatchWriter::JudgeRecord(int64_t record) {
 }
 
 void BatchWriter::PutConnection(const StoredEnd& from, RowKind kind, const Judgement& judgement, uint32_t findings) {
+  const JoinedVerdict& joined = judgement.joined.verdict;
+  CountedRow row;
+  row.kind = static_cast<int32_t>(kind);
+  row.app_id = from.app_id;
+  row.at_s = from.view.ended_unix_s;
+  row.cause = joined.verdict.cause;
+  row.outcome = static_cast<int32_t>(joined.outcome);
+  row.endpoint = from.view.endpoint;
+  row.network = from.network;
+  row.server_error = labels_.FoldServerError(from.app_id, judgement.joined.server_error);
+  row.findings = findings;
+  ConnectionOrigin origin{from.id, std::nullopt, static_cast<int32_t>(joined.verdict.confidence), judgement.decided_s};
   // Version, platform and tags are the client's: a server's own would be counted as if players ran it.
-  const bool client = from.role == Role::kClient;
-  const Joined& joined = judgement.joined;
-  add_connection_.Int(from.id);
-  client ? add_connection_.Int(from.session) : add_connection_.Null();
-  add_connection_.Int(static_cast<int32_t>(kind)).Text(from.app_id).Int(from.view.ended_unix_s).Int(1);
-  add_connection_.Int(joined.verdict.verdict.cause).Int(static_cast<int32_t>(joined.verdict.verdict.confidence));
-  add_connection_.Int(static_cast<int32_t>(joined.verdict.outcome)).Text(client ? from.view.app_version : "");
-  add_connection_.Text(from.view.endpoint).Text(from.network).Int(client ? from.view.record.platform : 0);
-  add_connection_.Text(joined.server_error).Int(judgement.decided_s).Int(findings).Execute();
-}
-
-void BatchWriter::Purge(int64_t now_s) {
-  const std::string before = std::to_string(now_s - kKeptS);
-  db_->Run(("DELETE FROM connections WHERE at_s < " + before + ";DELETE FROM records WHERE at_s < " + before).c_str());
-  // Times are the sender's to choose, so a session may be old and its records not: it stays with them. And the newest
-  // one always stays, because SQLite would give its id, and whatever still points to it, to the next session.
-  const std::string gone = "(SELECT s.id FROM sessions s WHERE s.ended_s < " + before +
-                           " AND s.id < (SELECT max(id) FROM sessions)"
-                           " AND NOT EXISTS (SELECT 1 FROM records r WHERE r.session = s.id))";
-  db_->Run(("DELETE FROM session_tags WHERE session IN " + gone + ";DELETE FROM sessions WHERE id IN " + gone +
-            ";DELETE FROM batches WHERE received_s < " + before)
-               .c_str());
+  if (from.role == Role::kClient) {
+    origin.session = from.session;
+    row.app_version = from.view.app_version;
+    row.platform = CountedPlatform(from.view.record.platform);
+    row.tag_set = from.tag_set;
+  }
+  counted_.AddConnection(origin, row);
 }
 
 }  // namespace whydrop::collector

@@ -8,13 +8,12 @@
 #include <cstdint>
 #include <set>
 #include <string>
-#include <string_view>
-#include <unordered_set>
 #include <utility>
 
+#include "samples/collector/store/sqlite/counted_tables.h"
 #include "samples/collector/store/sqlite/db.h"
 #include "samples/collector/store/sqlite/ends.h"
-#include "samples/collector/store/sqlite/schema.h"
+#include "samples/collector/store/sqlite/labels.h"
 #include "samples/collector/store/store.h"
 
 namespace whydrop::collector {
@@ -24,24 +23,28 @@ class BatchWriter {
   // Servers are not missed for the time before `started_s`, when nobody could report.
   BatchWriter(Database* db, uint32_t join_window_s, int64_t started_s, Metrics* metrics);
 
-  // Throws StoreError; the caller then rolls back and calls Forget.
+  // Inside a savepoint: throws StoreError, and the caller rolls back to it and calls TakeBack; else it calls Keep.
   StoreVerdict Apply(Batch* batch);
+  void Keep() { counted_.rollups()->Keep(); }
+  void TakeBack();
 
   // What only the passing of time changes: connections whose window has passed are judged for good, servers that missed
   // three reports are taken for dead. NeedsReview is cheap; Review inside a transaction.
   bool NeedsReview(int64_t now_s);
   void Review(int64_t now_s);
 
-  // Drops what is remembered of rows that a rollback took away.
-  void Forget() { known_labels_.clear(); }
+  // Deletes some of what ended before. True if there may be more.
+  bool PurgeSome(int64_t before_s) { return counted_.PurgeSome(before_s); }
 
-  // Deletes what is older than ids are kept.
-  void Purge(int64_t now_s);
+  // The last thing before a transaction is committed, and the first after it was rolled back.
+  void Finish() { counted_.rollups()->Write(); }
+  void Forget();
 
  private:
   struct SessionRow {
     int64_t id = 0;
     int64_t contributed = 0;
+    int64_t tag_set = 0;
   };
   // What the batch touched and must be judged again.
   struct Touched {
@@ -49,10 +52,8 @@ class BatchWriter {
     std::set<int64_t> records;  // without a token
   };
 
-  bool Admit(const std::string& app_id, const std::string& dimension, std::string* value, size_t limit);
-  void FoldLabels(Batch* batch);
   SessionRow PutSession(const Batch& batch, Touched* touched);
-  void PutTags(int64_t session, const SessionInfo& info);
+  int64_t TagSetOf(const Batch& batch);
   void MarkReplaced(const Batch& batch, int64_t session, Touched* touched);
   void TouchOpenRecords(int64_t session, Touched* touched);
   void JudgeTouched(const std::string& app_id, const Touched& touched);
@@ -70,11 +71,11 @@ class BatchWriter {
   Database* db_;
   Metrics* metrics_;
   EndReader ends_;
-  Statement find_batch_, add_batch_, other_role_, find_label_, count_labels_, add_label_, find_session_, add_session_,
-      update_session_, contribute_, drop_tags_, add_tag_, silent_servers_, set_replaced_, open_records_, find_record_,
-      count_token_, add_record_, update_record_, previous_record_, drop_connection_, add_connection_, due_, missed_,
-      silence_;
-  std::unordered_set<std::string> known_labels_;
+  LabelTable labels_;
+  CountedTables counted_;
+  Statement find_batch_, add_batch_, other_role_, find_session_, add_session_, update_session_, contribute_,
+      silent_servers_, set_replaced_, open_records_, find_record_, count_token_, add_record_, update_record_,
+      previous_record_, due_, missed_, silence_;
   JoinTime time_;
   const int64_t started_s_;
   int64_t reviewed_s_ = 0;

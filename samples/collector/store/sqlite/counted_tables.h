@@ -1,0 +1,54 @@
+// The rows that are counted, of `connections` and of the sessions of clients: whoever adds or deletes one does it here,
+// or tells the counts (rollups.h).
+//
+// Thread rule: as Database.
+#ifndef WHYDROP_COLLECTOR_SQLITE_COUNTED_TABLES_H
+#define WHYDROP_COLLECTOR_SQLITE_COUNTED_TABLES_H
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "samples/collector/store/judgement.h"
+#include "samples/collector/store/sqlite/db.h"
+#include "samples/collector/store/sqlite/rollups.h"
+
+namespace whydrop::collector {
+
+// A platform that a later sender names is shown as unknown, so it is counted as that.
+inline int64_t CountedPlatform(int64_t platform) { return platform >= 1 && platform <= 3 ? platform : 0; }
+
+// What is counted of a client's session.
+CountedRow CountSession(const std::string& app_id, int64_t ended_s, int64_t end, const std::string& app_version,
+                        int64_t platform, int64_t tag_set);
+
+// What a row of `connections` holds beside what is counted of it.
+struct ConnectionOrigin {
+  std::optional<int64_t> record;   // none: it was only counted by its sender
+  std::optional<int64_t> session;  // the client's
+  int64_t confidence = 0;
+  int64_t decided_s = 0;  // waits for the other end until then; 0: not
+};
+
+class CountedTables {
+ public:
+  explicit CountedTables(Database* db);
+
+  void AddConnection(const ConnectionOrigin& origin, const CountedRow& row);
+  void DropConnectionOf(int64_t record);
+
+  // Deletes some of what ended before: connections, records, sessions without records, batches, sets of tags. True if
+  // there may be more.
+  bool PurgeSome(int64_t before_s);
+
+  Rollups* rollups() { return &rollups_; }
+
+ private:
+  Rollups rollups_;
+  Statement add_, drop_, old_connections_, old_records_, old_sessions_, old_batches_;
+  Database* db_;
+};
+
+}  // namespace whydrop::collector
+
+#endif
