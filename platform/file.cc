@@ -40,12 +40,13 @@ Status WriteTemporary(const std::string& path, const void* data, size_t size, st
 
 File::~File() { Close(); }
 
-File::File(File&& other) noexcept : handle_(other.handle_) { other.handle_ = kNone; }
+File::File(File&& other) noexcept : handle_(other.handle_), named_(other.named_) { other.handle_ = kNone; }
 
 File& File::operator=(File&& other) noexcept {
   if (this != &other) {
     Close();
     handle_ = other.handle_;
+    named_ = other.named_;
     other.handle_ = kNone;
   }
   return *this;

@@ -43,6 +43,7 @@ class File {
   Status Facts(FileFacts* out) const;
   // Reads up to `size` bytes at `offset`; *read is less only at the end of the file.
   Status ReadAt(uint64_t offset, void* data, size_t size, size_t* read) const;
+  // kIo as well when the game has closed the handle, whose number may be another file's now.
   Status WriteAt(uint64_t offset, const void* data, size_t size) const;
   Status Sync();
   // An exclusive lock that ends with this process, kBusy if another process holds it. Where locks belong to the process,
@@ -53,6 +54,7 @@ class File {
  private:
   static constexpr intptr_t kNone = -1;
   intptr_t handle_ = kNone;
+  uint64_t named_ = 0;  // by the handle, where a game may close it (linux/own_descriptor.h)
 };
 
 // The user's local state directory with "/whydrop" behind it, never roaming, never temporary. kNotFound if the system

@@ -33,7 +33,7 @@ class NetworkWatch {
   NetworkWatch& operator=(const NetworkWatch&) = delete;
 
   Status Open();
-  // For Waiter::Wait: readable when events wait; -1 if closed.
+  // For Waiter::Wait: readable when events wait; -1 if closed, by a game that closes everything too.
   intptr_t wait_handle() const;
   // Takes the events that wait and hands each to `sink`; never blocks. Returns false when events were lost (the system's
   // buffer ran over): the caller then asks about what it cares for.
@@ -45,6 +45,7 @@ class NetworkWatch {
 
  private:
   intptr_t handle_ = -1;  // the netlink socket, or what the system's callbacks fill
+  uint64_t named_ = 0;    // by the handle, where a game may close it (linux/own_descriptor.h)
 };
 
 }  // namespace whydrop::platform

@@ -18,12 +18,15 @@ class Waiter {
   Waiter& operator=(const Waiter&) = delete;
 
   Status Open();
+  // Does nothing once the game has closed what the waiter waits on: then the time is what ends each wait.
   void Wake();
   // Until woken, `extra` is readable (-1: none), or the time is over.
   void Wait(uint32_t timeout_ms, intptr_t extra);
 
  private:
   intptr_t handle_ = -1;
+  intptr_t wake_handle_ = -1;  // where waking has a handle of its own
+  uint64_t named_ = 0;         // what both name, where a game may close them (linux/own_descriptor.h)
 };
 
 class WorkerThread {

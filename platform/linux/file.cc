@@ -13,6 +13,7 @@
 
 #include "platform/first_names.h"
 #include "platform/linux/errno_status.h"
+#include "platform/linux/own_descriptor.h"
 
 namespace whydrop::platform {
 namespace {
@@ -41,6 +42,7 @@ Status File::OpenExisting(const std::string& path, Mode mode, File* out) {
   if (fd < 0) return StatusFromErrno(errno);
   File file;
   file.handle_ = fd;
+  file.named_ = WhatIsNamed(fd);
   struct stat info = {};
   if (fstat(fd, &info) != 0) return StatusFromErrno(errno);
   if (!S_ISREG(info.st_mode) || info.st_nlink != 1 || info.st_uid != geteuid()) return {StatusKind::kInvalid, 0};
@@ -53,6 +55,7 @@ Status File::CreateNew(const std::string& path, File* out) {
   if (fd < 0) return StatusFromErrno(errno);
   File file;
   file.handle_ = fd;
+  file.named_ = WhatIsNamed(fd);
   *out = std::move(file);
   return OkStatus();
 }
@@ -84,6 +87,7 @@ Status File::ReadAt(uint64_t offset, void* data, size_t size, size_t* read) cons
 }
 
 Status File::WriteAt(uint64_t offset, const void* data, size_t size) const {
+  if (!StillNames(handle_, named_)) return {StatusKind::kIo, EBADF};
   const auto* bytes = static_cast<const uint8_t*>(data);
   while (size > 0) {
     const ssize_t count = pwrite(Descriptor(handle_), bytes, size, static_cast<off_t>(offset));
@@ -112,7 +116,7 @@ Status File::TryLock() {
 
 void File::Close() {
   if (handle_ == kNone) return;
-  close(Descriptor(handle_));
+  CloseIfStill(handle_, named_);
   handle_ = kNone;
 }
 

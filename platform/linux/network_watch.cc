@@ -7,6 +7,7 @@
 
 #include "platform/linux/errno_status.h"
 #include "platform/linux/netlink.h"
+#include "platform/linux/own_descriptor.h"
 #include "platform/route.h"
 
 namespace whydrop::platform {
@@ -68,7 +69,7 @@ bool ParseEvent(uint16_t message, NetlinkBytes body, NetworkEvent* out) {
 }  // namespace
 
 NetworkWatch::~NetworkWatch() {
-  if (handle_ >= 0) close(static_cast<int>(handle_));
+  CloseIfStill(handle_, named_);
 }
 
 Status NetworkWatch::Open() {
@@ -84,13 +85,14 @@ Status NetworkWatch::Open() {
     return status;
   }
   handle_ = fd;
+  named_ = WhatIsNamed(handle_);
   return OkStatus();
 }
 
-intptr_t NetworkWatch::wait_handle() const { return handle_; }
+intptr_t NetworkWatch::wait_handle() const { return StillNames(handle_, named_) ? handle_ : -1; }
 
 bool NetworkWatch::Take(Sink sink, void* user) {
-  if (handle_ < 0) return true;
+  if (!StillNames(handle_, named_)) return true;
   bool complete = true;
   alignas(8) uint8_t buffer[16 * 1024];
   for (int i = 0; i < kDatagramsAtOnce; ++i) {

@@ -1,8 +1,8 @@
 #include "platform/worker.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -16,6 +16,7 @@
 #include "platform/identity.h"
 #include "platform/last_error.h"
 #include "platform/linux/errno_status.h"
+#include "platform/linux/own_descriptor.h"
 
 namespace whydrop::platform {
 namespace {
@@ -75,36 +76,42 @@ int CreateThread(SharedThread* shared) {
 }  // namespace
 
 Waiter::~Waiter() {
-  if (handle_ >= 0) close(static_cast<int>(handle_));
+  CloseIfStill(handle_, named_);
+  CloseIfStill(wake_handle_, named_);
 }
 
+// A pipe and no eventfd: its ends can be told from what the game opens once it has closed them.
 Status Waiter::Open() {
   if (handle_ >= 0) return OkStatus();
-  const int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (fd < 0) return StatusFromErrno(errno);
-  handle_ = fd;
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return StatusFromErrno(errno);
+  handle_ = ends[0];
+  wake_handle_ = ends[1];
+  named_ = WhatIsNamed(handle_);
   return OkStatus();
 }
 
 void Waiter::Wake() {
   const LastErrorKeeper keep_errno;
-  const uint64_t one = 1;
-  // Refused only when the counter is full: then the waiter is awake already.
-  [[maybe_unused]] const ssize_t written = write(static_cast<int>(handle_), &one, sizeof(one));
+  if (!StillNames(wake_handle_, named_)) return;
+  // Refused only when the pipe is full: then the waiter is awake already.
+  [[maybe_unused]] const ssize_t written = write(static_cast<int>(wake_handle_), "", 1);
 }
 
 void Waiter::Wait(uint32_t timeout_ms, intptr_t extra) {
-  pollfd descriptors[2] = {{static_cast<int>(handle_), POLLIN, 0}, {static_cast<int>(extra), POLLIN, 0}};
   const int timeout = timeout_ms > INT32_MAX ? INT32_MAX : static_cast<int>(timeout_ms);
-  // A negative descriptor is ignored by poll. An interrupted wait is over early, which every caller must bear anyway.
-  poll(descriptors, 2, timeout);
-  // A program that closes every descriptor (a daemon does) closes ours: then only the time is left, not a busy loop.
-  if (((descriptors[0].revents | descriptors[1].revents) & POLLNVAL) != 0) {
+  if (!StillNames(handle_, named_)) {
     poll(nullptr, 0, timeout);
     return;
   }
-  uint64_t count = 0;
-  [[maybe_unused]] const ssize_t taken = read(static_cast<int>(handle_), &count, sizeof(count));
+  pollfd descriptors[2] = {{static_cast<int>(handle_), POLLIN, 0}, {static_cast<int>(extra), POLLIN, 0}};
+  // A negative descriptor is ignored by poll. An interrupted wait is over early, which every caller must bear anyway.
+  poll(descriptors, 2, timeout);
+  // A descriptor that was closed a moment ago must not make a busy loop.
+  if (((descriptors[0].revents | descriptors[1].revents) & POLLNVAL) != 0) poll(nullptr, 0, timeout);
+  if (descriptors[0].revents == 0 || !StillNames(handle_, named_)) return;
+  char taken[64];
+  [[maybe_unused]] const ssize_t count = read(static_cast<int>(handle_), taken, sizeof(taken));
 }
 
 Status WorkerThread::Start(const char* name, void (*body)(void*), void* user) {

@@ -16,6 +16,9 @@ constexpr uint32_t kUploadDelayMs = 10 * 1000;
 constexpr uint32_t kUploadJitterMs = 110 * 1000;
 // Between two rotations that do not wait for their time because the ring fills up.
 constexpr uint32_t kSealPauseMs = 250;
+// How long a flush waits for another instance's harvest, and between two looks.
+constexpr uint32_t kOthersHarvestMs = 2000;
+constexpr uint32_t kOthersPauseMs = 50;
 // How long set_consent waits for the worker to erase what is on the disk.
 constexpr uint32_t kEraseMs = 2000;
 
@@ -159,13 +162,14 @@ bool Worker::MaySend() const {
          !session_->settings().upload.url.empty() && uploader_.load(std::memory_order_relaxed) != nullptr;
 }
 
-void Worker::Harvest() {
+bool Worker::Harvest() {
   Uploader* uploader = uploader_.load(std::memory_order_relaxed);
   LastSession last;
   bool known = false;
+  bool whole = true;
   if (uploader != nullptr && !denied_) {
     busy_.store(true, std::memory_order_release);
-    uploader->Harvest();
+    whole = uploader->Harvest();
     known = uploader->GetLastSession(&last);
   }
   const std::lock_guard<std::mutex> lock(mutex_);
@@ -174,6 +178,18 @@ void Worker::Harvest() {
     last_session_ = last;
     last_session_known_ = true;
   }
+  return whole;
+}
+
+// For a flush, which also answers for what another instance of the game is just harvesting: that takes milliseconds.
+bool Worker::HarvestAll() {
+  bool whole = Harvest();
+  for (uint32_t waited_ms = 0; !whole && waited_ms < kOthersHarvestMs && !stopping(); waited_ms += kOthersPauseMs) {
+    Pulse();
+    waiter_->Wait(kOthersPauseMs, -1);
+    whole = Harvest();
+  }
+  return whole;
 }
 
 void Worker::UploadWhenDue() {
@@ -214,11 +230,10 @@ void Worker::Serve() {
 
 whydrop_result Worker::DoFlush() {
   Uploader* uploader = uploader_.load(std::memory_order_relaxed);
-  Harvest();
+  bool all = HarvestAll();
   if (uploader == nullptr || denied_) return WHYDROP_OK;
-  bool all = true;
-  if (session_->settings().rotate_interval_ms != 0) all = uploader->Seal();
-  if (!MaySend()) return WHYDROP_OK;
+  if (session_->settings().rotate_interval_ms != 0) all = uploader->Seal() && all;
+  if (!MaySend()) return all ? WHYDROP_OK : WHYDROP_ERROR_TIMEOUT;
   const SendResult result = uploader->Send(interrupt_, true);
   PlanNextSend(result);
   switch (result) {

@@ -62,7 +62,8 @@ class Worker {
   void Run();
   void Prepare();
   void Serve();
-  void Harvest();
+  bool Harvest();  // false: not all is in the outbox yet
+  bool HarvestAll();
   void UploadWhenDue();
   void PlanNextSend(SendResult result);
   whydrop_result DoFlush();

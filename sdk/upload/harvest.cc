@@ -105,7 +105,7 @@ class Harvester {
   }
 
  private:
-  enum class Claim { kLeaveAlone, kDead, kCorrupt, kUnknownVersion };
+  enum class Claim { kLeaveAlone, kDead, kHarvestedByOther, kCorrupt, kUnknownVersion };
 
   std::string PathOf(const std::string& name) const { return config_.directory + "/" + name; }
   void Remove(const std::string& name) const {
@@ -153,14 +153,15 @@ Harvester::Claim Harvester::Take(const std::string& name, platform::File* file, 
   if (opened.kind == StatusKind::kInvalid) return Claim::kCorrupt;
   if (!opened.ok() || !file->Facts(facts).ok()) return Claim::kLeaveAlone;
   const Status lock = file->TryLock();
-  if (lock.kind == StatusKind::kBusy) return Claim::kLeaveAlone;
+  const bool busy = lock.kind == StatusKind::kBusy;
   // Another harvester may have finished between the opening and the lock: its ring is gone, its batches may be sent.
-  if (!Exists(name)) return Claim::kLeaveAlone;
+  if (!busy && !Exists(name)) return Claim::kLeaveAlone;
 
   uint8_t header[kHeaderBytes];
   size_t read = 0;
   if (!file->ReadAt(0, header, sizeof(header), &read).ok()) return Claim::kLeaveAlone;
   const Status status = ReadRingHeader(header, read, identity);
+  if (busy) return status.ok() && !MayLive(*identity, false, *facts) ? Claim::kHarvestedByOther : Claim::kLeaveAlone;
   if (status.kind == StatusKind::kUnsupported) return Claim::kUnknownVersion;
   if (!status.ok()) {
     // A ring that is being made starts as zeros.
@@ -196,6 +197,7 @@ void Harvester::HarvestOne(const std::string& name) {
   const Claim claim = Take(name, &file, &facts, &identity);
   if (claim == Claim::kUnknownVersion && AgeMs(facts) > kMonthMs) Remove(name);
   if (claim == Claim::kCorrupt) MoveAside(name);
+  if (claim == Claim::kHarvestedByOther) ++result_.rings_with_others;
   if (claim != Claim::kDead) return;
   ++harvested_;
   Step(1);

@@ -29,6 +29,7 @@ struct HarvestResult {
   SessionReport last_report;
   uint32_t last_crash_code = 0;
   uint64_t rings_corrupt = 0;
+  uint64_t rings_with_others = 0;  // of dead sessions that another process is just harvesting
 };
 
 HarvestResult HarvestRings(const HarvestConfig& config, const Outbox& outbox);

@@ -52,7 +52,8 @@ struct TransportHooks {
 
 // Loads libcurl at the first Post.
 std::unique_ptr<HttpTransport> MakeCurlTransport(const TransportHooks& hooks);
-std::unique_ptr<HttpTransport> MakeCallbackTransport(whydrop_transport_fn callback, void* user);
+std::unique_ptr<HttpTransport> MakeCallbackTransport(whydrop_transport_fn callback, void* user,
+                                                     const TransportHooks& hooks);
 
 }  // namespace whydrop
 

@@ -70,7 +70,7 @@ struct Uploader::Impl {
 
   Impl(const UploadConfig& c, RingWriter* o, UploadCounters* n)
       : config(c), own(o), counters(n), outbox(c.directory, c.log), live_ring(o) {
-    transport = c.transport != nullptr ? MakeCallbackTransport(c.transport, c.transport_user)
+    transport = c.transport != nullptr ? MakeCallbackTransport(c.transport, c.transport_user, c.hooks)
                                        : MakeCurlTransport(c.hooks);
   }
 
@@ -230,7 +230,7 @@ Uploader::Uploader(const UploadConfig& config, RingWriter* own) : impl_(new Impl
 
 Uploader::~Uploader() { delete impl_; }
 
-void Uploader::Harvest() {
+bool Uploader::Harvest() {
   const HarvestResult result = HarvestRings(impl_->MakeHarvestConfig(), impl_->outbox);
   impl_->Lose(Loss::kRingsCorrupt, result.rings_corrupt);
   if (result.any && (!impl_->has_last || result.last_report.ended_unix_ms > impl_->last.ended_unix_ms)) {
@@ -244,6 +244,7 @@ void Uploader::Harvest() {
     last.session_id = result.last.session_id;
   }
   impl_->KeepQuota();
+  return result.rings_with_others == 0;
 }
 
 bool Uploader::GetLastSession(LastSession* out) const {

@@ -27,7 +27,7 @@ struct UploadConfig {
   int32_t role = WHYDROP_ROLE_CLIENT;
   whydrop_transport_fn transport = nullptr;  // nullptr: libcurl
   void* transport_user = nullptr;
-  TransportHooks hooks;  // for libcurl; the game's own transport cannot be asked to call back
+  TransportHooks hooks;
   Log log;
 };
 
@@ -62,8 +62,9 @@ class Uploader {
   ~Uploader();
 
   // Turns every ring of a dead session in the directory into batches in the outbox and removes it. Own and living
-  // rings, and those of another machine younger than 24 h, are left alone.
-  void Harvest();
+  // rings, and those of another machine younger than 24 h, are left alone. False: another process is just at one of
+  // them, and its batches will be in the outbox soon.
+  bool Harvest();
   // How the session that ended last, of those Harvest found, ended. False: there was none.
   bool GetLastSession(LastSession* out) const;
 

@@ -2,14 +2,18 @@
 // and is quiet when there is nothing to do.
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
+#include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <thread>
+#include <vector>
 
 #include "../unit/session/session_fixture.h"
 #include "respawn.h"
@@ -107,6 +111,47 @@ int RunCloseAll(const char* dir) {
   return 95;
 }
 
+// Every number that was the SDK's names something of the game now: eventfds, or sockets with a message that waits.
+std::vector<int> TakeAllNumbers(bool sockets) {
+  std::vector<int> taken;
+  while (taken.size() < 64) {
+    int pair[2];
+    if (sockets && socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, pair) == 0) {
+      taken.insert(taken.end(), {pair[0], pair[1]});
+      for (const int fd : pair) [[maybe_unused]] const ssize_t sent = send(fd, "m", 1, 0);
+    } else {
+      taken.push_back(eventfd(0, EFD_NONBLOCK));
+    }
+  }
+  return taken;
+}
+
+// Nothing was written to them, read from them, and none was closed.
+bool AreUntouched(const std::vector<int>& taken, bool sockets) {
+  for (const int fd : taken) {
+    uint64_t value = 0;
+    const ssize_t size = read(fd, &value, sizeof value);
+    if (sockets ? size != 1 : size != -1 || errno != EAGAIN) return false;
+  }
+  return true;
+}
+
+// A game that closes every descriptor and opens its own under the same numbers. 0 if the SDK left them alone.
+int RunReopen(const char* dir, bool sockets) {
+  static Started session(dir);
+  if (session.Start() != WHYDROP_OK) return 90;
+  if (whydrop_flush(20000) != WHYDROP_OK) return 91;
+  if (syscall(SYS_close_range, 3, ~0U, 0) != 0) return 96;  // Linux 5.9
+  const std::vector<int> taken = TakeAllNumbers(sockets);
+  const uint64_t before_ms = CpuMs();
+  whydrop_conn_close(OpenTcp(), WHYDROP_CLOSE_NORMAL);
+  if (whydrop_flush(20000) != WHYDROP_OK) return 92;  // wakes the worker, which has pulses meanwhile
+  std::this_thread::sleep_for(std::chrono::seconds(1));  // the time itself is what is tested
+  if (CpuMs() - before_ms > 300) return 93;
+  whydrop_stop();
+  return AreUntouched(taken, sockets) ? 0 : 94;
+}
+
 // How often somebody opens or lists the directory, or a file in it, within the time.
 int Visits(const std::string& directory, std::chrono::milliseconds time) {
   const int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
@@ -159,6 +204,18 @@ TEST_CASE("a game that closes all descriptors costs the SDK neither its life nor
   CHECK(left.report.open_connections == 1);
 }
 
+TEST_CASE("what a game opens under the numbers of descriptors it closed is left alone") {
+  for (const char* kind : {"eventfds", "sockets"}) {
+    CAPTURE(kind);
+    TempDir dir;
+    int status = 0;
+    OutputOf({"--reopen", dir.path(), kind}, &status);
+    REQUIRE(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 96) continue;
+    CHECK(WEXITSTATUS(status) == 0);
+  }
+}
+
 TEST_CASE("while no batch waits, the state directory is left in peace") {
   TempDir dir;
   Started session(dir.path());
@@ -182,6 +239,9 @@ TEST_CASE("while no batch waits, the state directory is left in peace") {
 int main(int argc, char** argv) {
   if (argc >= 3 && std::strcmp(argv[1], "--handling") == 0) return RunHandling(argv[2], argc > 3 ? argv[3] : nullptr);
   if (argc == 3 && std::strcmp(argv[1], "--close-all") == 0) return RunCloseAll(argv[2]);
+  if (argc == 4 && std::strcmp(argv[1], "--reopen") == 0) {
+    return RunReopen(argv[2], std::strcmp(argv[3], "sockets") == 0);
+  }
   doctest::Context context(argc, argv);
   return context.run();
 }

@@ -220,8 +220,9 @@ typedef struct whydrop_response {
   uint8_t body[4096];
 } whydrop_response;
 
-/* Sends one request. Called on the worker thread only; may block up to
-   timeout_ms. Must not call whydrop_start, whydrop_stop or whydrop_flush. */
+/* Sends one request. Called on a background thread of the library, which is not
+   the same one each time; one call at a time. May block up to timeout_ms. Must
+   not call whydrop_start, whydrop_stop or whydrop_flush. */
 typedef void(WHYDROP_CALL *whydrop_transport_fn)(const whydrop_request *request,
                                                  whydrop_response *response, void *user);
 

@@ -55,6 +55,22 @@ TEST_CASE("bytes reach the file in both file modes and stay readable after the f
   }
 }
 
+TEST_CASE("a file that took the number of the ring's closed one is neither written to nor closed") {
+  const TestDirectory directory("/dev/shm");
+  const int next = dup(STDIN_FILENO);
+  close(next);
+  {
+    RingStorage storage;
+    REQUIRE(storage.CreateAs(StorageMode::kFile, directory.File("ring"), kSize).ok());
+    REQUIRE(close(next) == 0);
+    REQUIRE(open(directory.File("game").c_str(), O_RDWR | O_CREAT, 0600) == next);
+    CHECK_FALSE(storage.Written(0, 100));
+    storage.Retire();
+  }
+  CHECK(lseek(next, 0, SEEK_END) == 0);
+  CHECK(close(next) == 0);
+}
+
 TEST_CASE("becoming volatile deletes the file and keeps contents and addresses") {
   for (const StorageMode mode : {StorageMode::kMapped, StorageMode::kFile}) {
     const TestDirectory directory("/dev/shm");

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstring>
 #include <string>
@@ -49,6 +50,16 @@ uint64_t TickMs(const TempDir& dir) {
   return tick_ms;
 }
 
+// Looks twice, long after a transfer began: while the flush waits nothing but pulses can make the tick go on.
+bool TickGoesOn(const TempDir& dir) {
+  std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+  const uint64_t before_ms = TickMs(dir);
+  REQUIRE(before_ms != 0);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(2000);
+  while (TickMs(dir) < before_ms + 500 && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+  return TickMs(dir) >= before_ms + 500;
+}
+
 // A session that ended leaves a batch behind.
 void LeaveBatch(const TempDir& dir) {
   Started session(dir.path());
@@ -67,13 +78,28 @@ TEST_CASE("signs of life go on while an upload waits for an answer that never co
   session.config.upload_delay_ms = 600000;
   REQUIRE(session.Start() == WHYDROP_OK);
   std::thread flush([] { CHECK(whydrop_flush(4000) == WHYDROP_ERROR_TIMEOUT); });
-  // Two pulses long after the transfer began: while the flush waits nothing else can make the tick go on.
-  std::this_thread::sleep_for(std::chrono::milliseconds(1500));
-  const uint64_t before_ms = TickMs(dir);
-  REQUIRE(before_ms != 0);
-  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(2000);
-  while (TickMs(dir) < before_ms + 500 && std::chrono::steady_clock::now() < end) std::this_thread::yield();
-  CHECK(TickMs(dir) >= before_ms + 500);
+  CHECK(TickGoesOn(dir));
+  flush.join();
+}
+
+namespace {
+std::atomic<bool> may_answer{false};
+void WHYDROP_CALL HangingTransport(const whydrop_request*, whydrop_response*, void*) {
+  while (!may_answer.load()) std::this_thread::yield();
+}
+}  // namespace
+
+TEST_CASE("signs of life go on while the game's own transport hangs") {
+  TempDir dir;
+  LeaveBatch(dir);
+  Started session(dir.path());
+  session.config.upload_url = "https://localhost/v1/batches";
+  session.config.transport = HangingTransport;
+  session.config.upload_delay_ms = 600000;
+  REQUIRE(session.Start() == WHYDROP_OK);
+  std::thread flush([] { CHECK(whydrop_flush(4000) == WHYDROP_ERROR_TIMEOUT); });
+  CHECK(TickGoesOn(dir));
+  may_answer.store(true);
   flush.join();
 }
 

@@ -253,6 +253,41 @@ TEST_CASE("harvesters in several processes at once leave each ring's batches onc
   CHECK(state.Count(".bad") == 0);
 }
 
+static int told_busy = -1, may_go_on = -1;
+
+static void TellAndWait(int step) {
+  char byte = 0;
+  if (step == 1 && (write(told_busy, "b", 1) != 1 || read(may_go_on, &byte, 1) != 1)) _exit(1);
+}
+
+TEST_CASE("a ring that another process is just harvesting is told to be left, until it is done") {
+  StateDirectory state;
+  LeaveDeadRing(state, 2);
+  int busy[2], go_on[2];
+  REQUIRE(pipe(busy) == 0);
+  REQUIRE(pipe(go_on) == 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    told_busy = busy[1];
+    may_go_on = go_on[0];
+    harvest_step_hook = TellAndWait;
+    Harvest(state);
+    _exit(0);
+  }
+  char byte = 0;
+  REQUIRE(read(busy[0], &byte, 1) == 1);
+  const HarvestResult during = Harvest(state);
+  CHECK(during.rings_with_others == 1);
+  CHECK_FALSE(during.any);
+  REQUIRE(write(go_on[1], "g", 1) == 1);
+  int status = -1;
+  waitpid(child, &status, 0);
+  CHECK(status == 0);
+  CHECK(Harvest(state).rings_with_others == 0);
+  CHECK(state.Count(".batch") == 1);
+  for (const int fd : {busy[0], busy[1], go_on[0], go_on[1]}) close(fd);
+}
+
 TEST_CASE("at most 64 rings are harvested a launch") {
   StateDirectory state;
   for (int i = 0; i < 66; ++i) LeaveDeadRing(state, 0);
