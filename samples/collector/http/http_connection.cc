@@ -142,7 +142,6 @@ class HttpConnection : public OpenConnection, public std::enable_shared_from_thi
                         if (!error) return self->Parse();
                         self->idle_ = false;
                         if (error == beast::error::timeout) self->context_.metrics->Add(Counter::kTimedOut);
-                        if (error == asio::error::eof && !self->parser_->got_some()) self->Close();
                       });
   }
 

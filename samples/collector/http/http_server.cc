@@ -99,6 +99,9 @@ class HttpServer::Impl {
   }
 
   void Serve(const Listener& listener, tcp::socket socket) {
+    // An answer behind the tickets of a handshake would otherwise wait 40 ms for the peer's acknowledgement of those.
+    error_code ignored;
+    socket.set_option(tcp::no_delay(true), ignored);
     auto stream = listener.config.tls ? MakeTlsStream(std::move(socket), tls_) : MakePlainStream(std::move(socket));
     const bool started = ServeConnection(std::move(stream), {&listener.config.handler, &connections_, metrics_});
     if (started) return;

@@ -57,6 +57,10 @@ std::string LoadCertificateFiles(const std::string& chain_file, const std::strin
   error_code error;
   tls->set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 |
                    asio::ssl::context::no_tlsv1_1);
+  // A game uploads once a launch and would not come back with a ticket; making and keeping them costs a tenth of a
+  // handshake.
+  SSL_CTX_set_num_tickets(tls->native_handle(), 0);
+  SSL_CTX_set_session_cache_mode(tls->native_handle(), SSL_SESS_CACHE_OFF);
   // A key with a password would otherwise stop the start with a question on the terminal.
   tls->set_password_callback([](size_t, asio::ssl::context::password_purpose) { return std::string(); });
   tls->use_certificate_chain_file(chain_file, error);

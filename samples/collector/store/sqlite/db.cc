@@ -3,8 +3,18 @@
 #include "samples/collector/store/store.h"
 
 namespace whydrop::collector {
+namespace {
+
+// SQLite would count every allocation under one mutex, for a statistic that nobody reads. Only before its first use.
+bool ConfigureLibrary() {
+  static const bool done = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) == SQLITE_OK;
+  return done;
+}
+
+}  // namespace
 
 Database::Database(const std::string& path, OpenMode mode) : db_(nullptr, sqlite3_close) {
+  ConfigureLibrary();
   sqlite3* db = nullptr;
   // Also who only asks opens to write: readers of a database with a log write to its shared memory.
   const int create = mode == OpenMode::kCreate ? SQLITE_OPEN_CREATE : 0;
@@ -12,6 +22,8 @@ Database::Database(const std::string& path, OpenMode mode) : db_(nullptr, sqlite
   db_.reset(db);
   if (status != SQLITE_OK) throw StoreError("cannot open '" + path + "': " + sqlite3_errmsg(db));
   sqlite3_busy_timeout(db, 5000);
+  // A savepoint's journal of more than 64 KiB would else go to a file: seven times what the transaction itself writes.
+  Run("PRAGMA temp_store = MEMORY");
   if (mode == OpenMode::kQuery) Run("PRAGMA query_only = ON; PRAGMA cache_size = -16384");
 }
 
