@@ -15,8 +15,9 @@ class Empty(PageTest):
     def test_a_store_without_connections_says_so_and_what_to_expect(self):
         self.open()
         self.assertIn("Clients report when the game is launched the next time", self.text("#headline"))
+        self.assertEqual(self.text("#freshness"), "No report has come yet")
         self.assertTrue(self.text("#coverage").startswith("0 dropped"))
-        for section in ("trend", "causes", "errors", "versions", "findings", "ends", "crashes"):
+        for section in ("trend", "causes", "errors", "versions", "findings", "ends", "crashes", "recent"):
             self.assertTrue(self.text("#" + section + " .message"), section)
 
     def test_while_an_answer_is_awaited_the_page_says_loading(self):
@@ -39,6 +40,15 @@ class Empty(PageTest):
         # The browser itself logs an answer of 503; the page adds nothing.
         problems, self.browser.problems[:] = list(self.browser.problems), []
         self.assertTrue(problems and all(problem.startswith("log: Failed to load resource") for problem in problems))
+
+    def test_answers_that_lag_and_a_store_that_takes_nothing_are_told(self):
+        self.browser.hold("*/v1/freshness", fail_with=(200, '{"ready":false,"why_not":"the disk is full","complete_until_unix_s":'
+                                                            '1700000000,"newest_report_unix_s":1700000000}'))
+        self.browser.open(self.origin + "/")
+        self.browser.wait("document.querySelector('#freshness.stale')")
+        self.browser.release()
+        self.assertIn("complete until 14 Nov 2023, 22:13 UTC", self.text("#freshness"))
+        self.assertIn("nothing new is taken: the disk is full", self.text("#freshness"))
 
     def test_an_address_with_a_wrong_value_shows_what_is_wrong(self):
         self.open("?app_id=NOT%20AN%20APP")
@@ -87,7 +97,7 @@ class Guarded(collector_driver.CollectorTest):
 
     def test_a_name_that_was_made_to_point_here_reads_nothing(self):
         collector = self.start("--admin-host", "drops.example")
-        for path in ("/", "/v1/attribution", "/metrics", "/healthz"):
+        for path in ("/", "/v1/attribution", "/metrics"):
             self.assertEqual(self.ask(collector, path, "rebound.example:8788")[0], 421)
             for host in ("127.0.0.1", "localhost:1", "[::1]:8788", "Drops.Example"):
                 self.assertEqual(self.ask(collector, path, host)[0], 200)
@@ -112,7 +122,8 @@ class Guarded(collector_driver.CollectorTest):
             answer, text = collector.get("/v1/attribution?" + query)
             self.assertEqual((answer.status, named in text), (400, True), text)
         for path in ("/v1/sessions?platform=linux", "/v1/session_ends?endpoint=gate-1", "/v1/crashes?limit=0",
-                     "/v1/connections?app_id=game&token_hash=12"):
+                     "/v1/connections?app_id=game&token_hash=12", "/v1/connections?app_id=game&session_id=12",
+                     "/v1/connections?app_id=game&token=t&session_id=" + "0" * 32, "/v1/recent_connections?cause=nothing"):
             self.assertEqual(collector.get(path)[0].status, 400, path)
 
 

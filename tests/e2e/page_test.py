@@ -1,5 +1,6 @@
 """The analyst's page in a real headless Chromium, before a real collector: what it shows is what the interface answers."""
 import csv
+import datetime
 import json
 import os
 
@@ -240,6 +241,58 @@ class Filled(PageTest):
         self.look_up("game", "never-seen")
         self.assertIn("No record carries this token", self.text("#connection"))
 
+    def shown_time(self, unix_s):
+        at = datetime.datetime.fromtimestamp(unix_s, datetime.timezone.utc)
+        return "%d %s UTC" % (at.day, at.strftime("%b %Y, %H:%M"))
+
+    def test_the_newest_connections_are_the_interfaces_and_lead_to_their_time_lines(self):
+        self.open("?since=any")
+        everything = self.collector.json("/v1/recent_connections?outcome=dropped&limit=20")["connections"]
+        self.assertEqual([row[0] for row in self.rows("#recent")], [self.shown_time(c["ended_unix_s"]) for c in everything])
+        self.run_js("[...document.querySelectorAll('#causes .cause-link')].find((a) => a.innerText === 'client crash').click()")
+        self.browser.wait(READY)
+        self.assertIn("cause=client_crash", self.run_js("location.search"))
+        asked = self.collector.json("/v1/recent_connections?outcome=dropped&cause=client_crash&limit=20")["connections"]
+        self.assertEqual(len(asked), 20)
+        self.assertEqual(self.rows("#recent"), [
+            [self.shown_time(c["ended_unix_s"]), "client crash", c["confidence"], c["app_version"], c["platform"],
+             c["endpoint"], c["server_error"], "both ends"] for c in asked])
+        self.run_js("document.querySelector('#recent .timeline-link').click()")
+        self.browser.wait("document.querySelector('#connection .verdict') && " + READY)
+        self.assertIn("connection=game%3A" + asked[0]["token_hash"], self.run_js("location.search"))
+        view = self.collector.json("/v1/connections?app_id=game&token_hash=" + asked[0]["token_hash"])["connections"][0]
+        self.assertIn(view["reason"], self.text("#connection"))
+        self.assertEqual(view["client_session"]["ended_unix_s"], asked[0]["ended_unix_s"])
+        # The same address shows the same, and its cause.
+        self.open(self.run_js("location.search"))
+        self.assertEqual(self.run_js("cause.value"), "client_crash")
+        self.assertIn(view["reason"], self.text("#connection"))
+
+    def test_a_crash_report_leads_to_the_connections_of_its_session(self):
+        self.open("?since=any")
+        self.run_js("document.querySelector('#crashes .timeline-link').click()")
+        self.browser.wait("document.querySelector('#connection .verdict') && " + READY)
+        report = self.collector.json("/v1/crashes")["groups"][0]["reports"][0]
+        found = self.collector.json("/v1/connections?app_id=game&session_id=" + report["session_id"])["connections"]
+        self.assertEqual(self.run_js("document.querySelectorAll('#connection .verdict').length"), len(found))
+        self.assertIn(found[0]["reason"], self.text("#connection"))
+        self.assertEqual(found[0]["client_session"]["session_id"], report["session_id"])
+        self.open("?connection=game:session:" + "0" * 32)
+        self.assertIn("This session has no connection", self.text("#connection"))
+
+    def test_how_new_the_answers_are_stays_in_sight(self):
+        self.open("?since=any")
+        newest = self.collector.json("/v1/freshness")["newest_report_unix_s"]
+        self.assertTrue(self.text("#freshness").startswith("Newest report " + self.shown_time(newest) + ", "))
+        self.run_js("scrollTo(0, 3000)")
+        self.assertEqual(self.run_js("(() => { const r = document.getElementById('freshness').getBoundingClientRect();"
+                                     " return document.elementFromPoint(r.left + 5, r.top + 5).closest('#freshness') !== null; })()"),
+                         True)
+
+    def test_versions_to_choose_from_are_those_of_players(self):
+        self.open("?since=any&app_id=game")
+        self.assertEqual(self.run_js("[...app_version.options].map((option) => option.value)"), ["", "1.10.0", "1.9.0", "1.4.0"])
+
     def test_what_is_shown_can_be_taken_away_as_csv_and_json(self):
         self.open("?since=any")
         answer = self.attribution("cause,side,server_error", "&outcome=dropped")
@@ -337,6 +390,9 @@ class Filled(PageTest):
         self.browser.dark(False)
         self.look_up("game", page_data.CRASH_TOKEN)
         self.shoot(directory, "connection.png", selector="#connection")
+        self.run_js("document.querySelector('#causes .cause-link').click()")
+        self.browser.wait(READY)
+        self.shoot(directory, "recent.png", selector="#recent")
         self.browser.resize(360, 740, True)
         self.open()
         self.shoot(directory, "page-phone.png", height=1500)

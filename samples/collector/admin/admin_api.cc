@@ -64,6 +64,8 @@ HttpResponse AdminApi::Route(const HttpRequest& request) const {
   }
   if (request.path == "/v1/attribution") return Attribute(request.query);
   if (request.path == "/v1/connections") return Connections(request.query);
+  if (request.path == "/v1/recent_connections") return Recent(request.query);
+  if (request.path == "/v1/freshness") return JsonResponse(FreshnessJson(store_->Health()));
   if (request.path == "/v1/sessions") return Sessions(request.query);
   if (request.path == "/v1/session_ends") return SessionEnds(request.query);
   if (request.path == "/v1/crashes") return CrashPlaces(request.query);
@@ -90,23 +92,33 @@ HttpResponse AdminApi::Attribute(const std::string& text) const {
 }
 
 HttpResponse AdminApi::Connections(const std::string& text) const {
-  const Parameters parameters = ParseQuery(text, {"app_id", "token", "token_hash"});
+  const Parameters parameters = ParseQuery(text, {"app_id", "token", "token_hash", "session_id", "limit"});
   const std::string app_id = GetAppId(parameters);
   if (app_id.empty()) throw BadRequest("app_id: is needed");
-  const std::string token_hash = GetTokenHash(parameters, app_id);
-  return JsonResponse(ConnectionsJson(store_->FindConnections(app_id, token_hash), token_hash));
+  const std::string session_id = GetSessionId(parameters);
+  if (session_id.empty()) {
+    return JsonResponse(ConnectionsJson(store_->FindConnections(app_id, GetTokenHash(parameters, app_id))));
+  }
+  if (!Get(parameters, "token").empty() || !Get(parameters, "token_hash").empty()) {
+    throw BadRequest("session_id: stands in place of a token, not beside it");
+  }
+  return JsonResponse(ConnectionsJson(store_->FindConnectionsOfSession(app_id, session_id, GetLimit(parameters))));
+}
+
+HttpResponse AdminApi::Recent(const std::string& text) const {
+  const Parameters parameters =
+      ParseQuery(text, With(kConnectionFilterNames, {"cause", "outcome", "limit"}), TakesTags::kYes);
+  ConnectionQuery query;
+  query.cause = GetCause(parameters, "cause");
+  query.outcome = GetOutcome(parameters);
+  GetFilter(parameters, &query);
+  return JsonResponse(ConnectionRowsJson(store_->RecentConnections(query, GetLimit(parameters))));
 }
 
 HttpResponse AdminApi::Sessions(const std::string& text) const {
   const Parameters parameters = ParseQuery(text, {"end", "app_id", "limit"});
-  std::optional<int32_t> end;
-  const std::string end_name = Get(parameters, "end");
-  if (!end_name.empty()) {
-    Cause cause = 0;
-    if (!CauseFromName(end_name.c_str(), &cause)) throw BadRequest("end: '" + end_name + "' is no cause");
-    end = cause;
-  }
-  return JsonResponse(SessionsJson(store_->FindSessions(end, GetAppId(parameters), GetLimit(parameters))));
+  return JsonResponse(
+      SessionsJson(store_->FindSessions(GetCause(parameters, "end"), GetAppId(parameters), GetLimit(parameters))));
 }
 
 HttpResponse AdminApi::SessionEnds(const std::string& text) const {

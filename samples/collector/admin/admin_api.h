@@ -27,6 +27,7 @@ class AdminApi {
   // Each takes what stands behind the '?'.
   HttpResponse Attribute(const std::string& text) const;
   HttpResponse Connections(const std::string& text) const;
+  HttpResponse Recent(const std::string& text) const;
   HttpResponse Sessions(const std::string& text) const;
   HttpResponse SessionEnds(const std::string& text) const;
   HttpResponse CrashPlaces(const std::string& text) const;

@@ -51,12 +51,12 @@ std::string EndSessionJson(const EndView& end) {
       .Finish();
 }
 
-std::string ConnectionJson(const ConnectionView& view, const std::string& token_hash) {
+std::string ConnectionJson(const ConnectionView& view) {
   const JoinedVerdict& joined = view.joined.verdict;
   const Evidence* client = view.client ? &view.client->record.evidence : nullptr;
   const Evidence* server = view.server ? &view.server->record.evidence : nullptr;
   return JsonObject()
-      .Text("token_hash", Hex(token_hash))
+      .Text("token_hash", Hex(view.token_hash))
       .Text("cause", CauseName(joined.verdict.cause))
       .Text("side", CauseSide(joined.verdict.cause))
       .Text("confidence", ConfidenceName(joined.verdict.confidence))
@@ -70,6 +70,28 @@ std::string ConnectionJson(const ConnectionView& view, const std::string& token_
       .Raw("server", server != nullptr ? EvidenceJson(*server) : "null")
       .Raw("client_session", view.client ? EndSessionJson(*view.client) : "null")
       .Raw("server_session", view.server ? EndSessionJson(*view.server) : "null")
+      .Finish();
+}
+
+std::string ConnectionRowJson(const ConnectionRow& row) {
+  return JsonObject()
+      .Text("app_id", row.app_id)
+      .Number("ended_unix_s", row.at_s)
+      .Text("token_hash", Hex(row.token_hash))
+      .Text("session_id", Hex(row.session_id))
+      .Number("connections", row.connections)
+      .Text("cause", CauseName(row.cause))
+      .Text("side", CauseSide(row.cause))
+      .Text("confidence", ConfidenceName(row.confidence))
+      .Text("outcome", OutcomeName(row.outcome))
+      .Text("app_version", row.app_version)
+      .Text("endpoint", row.endpoint)
+      .Text("network", row.network)
+      .Text("platform", PlatformName(row.platform))
+      .Text("server_error", row.server_error)
+      .Bool("reported", row.reported)
+      .Bool("unjoined", row.unjoined)
+      .Bool("pending", row.pending)
       .Finish();
 }
 
@@ -100,6 +122,7 @@ std::string CrashJson(const CrashGroup& group, uint64_t of_sessions) {
   }
   for (const CrashGroup::Report& report : group.reports) {
     reports.Add(JsonObject()
+                    .Text("app_id", report.app_id)
                     .Text("report_id", report.report_id)
                     .Text("session_id", Hex(report.session_id))
                     .Number("ended_unix_s", report.ended_s)
@@ -147,10 +170,25 @@ std::string AttributionJson(const AttributionQuery& query, const Attribution& fo
       .Finish();
 }
 
-std::string ConnectionsJson(const std::vector<ConnectionView>& views, const std::string& token_hash) {
+std::string ConnectionsJson(const std::vector<ConnectionView>& views) {
   JsonArray connections;
-  for (const ConnectionView& view : views) connections.Add(ConnectionJson(view, token_hash));
+  for (const ConnectionView& view : views) connections.Add(ConnectionJson(view));
   return JsonObject().Raw("connections", connections.Finish()).Finish();
+}
+
+std::string ConnectionRowsJson(const std::vector<ConnectionRow>& rows) {
+  JsonArray connections;
+  for (const ConnectionRow& row : rows) connections.Add(ConnectionRowJson(row));
+  return JsonObject().Raw("connections", connections.Finish()).Finish();
+}
+
+std::string FreshnessJson(const StoreHealth& health) {
+  return JsonObject()
+      .Bool("ready", health.ready)
+      .Text("why_not", health.why_not)
+      .Number("complete_until_unix_s", health.complete_until_s)
+      .Raw("newest_report_unix_s", health.newest_report_s == 0 ? "null" : std::to_string(health.newest_report_s))
+      .Finish();
 }
 
 std::string SessionsJson(const std::vector<SessionView>& views) {

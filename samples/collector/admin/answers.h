@@ -16,11 +16,13 @@ namespace whydrop::collector {
 std::optional<int32_t> PlatformFromName(const std::string& name);
 
 std::string AttributionJson(const AttributionQuery& query, const Attribution& found);
-std::string ConnectionsJson(const std::vector<ConnectionView>& views, const std::string& token_hash);
+std::string ConnectionsJson(const std::vector<ConnectionView>& views);
+std::string ConnectionRowsJson(const std::vector<ConnectionRow>& rows);
 std::string SessionsJson(const std::vector<SessionView>& views);
 std::string FindingsJson(const std::vector<Finding>& findings);
 std::string SessionEndsJson(const SessionFilter& filter, const std::vector<SessionEndGroup>& groups);
 std::string CrashesJson(const SessionFilter& filter, const Crashes& crashes);
+std::string FreshnessJson(const StoreHealth& health);
 std::string LabelsJson(const std::vector<std::string>& apps, const std::vector<Label>& labels);
 
 }  // namespace whydrop::collector

@@ -101,6 +101,14 @@ std::optional<Outcome> GetOutcome(const Parameters& parameters) {
   throw BadRequest("outcome: '" + text + "' is not clean, dropped, recovered or failed");
 }
 
+std::optional<Cause> GetCause(const Parameters& parameters, const std::string& name) {
+  const std::string text = Get(parameters, name);
+  if (text.empty()) return std::nullopt;
+  Cause cause = 0;
+  if (!CauseFromName(text.c_str(), &cause)) throw BadRequest(name + ": '" + text + "' is no cause");
+  return cause;
+}
+
 std::vector<std::string> GetGroupBy(const Parameters& parameters) {
   static const std::set<std::string> kDimensions = {"cause",   "side",     "outcome", "app_version", "endpoint",
                                                     "network", "platform", "day",     "hour",        "server_error"};
@@ -143,6 +151,14 @@ std::string GetTokenHash(const Parameters& parameters, const std::string& app_id
   if (token.empty() || token.size() > kMaxTokenBytes) throw BadRequest("token: 1-64 bytes are needed");
   const auto hash = HashToken(app_id.data(), app_id.size(), token.data(), token.size());
   return std::string(reinterpret_cast<const char*>(hash.data()), hash.size());
+}
+
+std::string GetSessionId(const Parameters& parameters) {
+  const std::string hex = Get(parameters, "session_id");
+  if (hex.empty()) return "";
+  const std::string bytes = hex.size() == 2 * sizeof(SessionId) ? HexToBytes(hex) : "";
+  if (bytes.size() != sizeof(SessionId)) throw BadRequest("session_id: must be 32 hexadecimal digits");
+  return bytes;
 }
 
 void GetFilter(const Parameters& parameters, SessionFilter* filter) {

@@ -36,8 +36,10 @@ std::optional<int64_t> GetNumber(const Parameters& parameters, const std::string
 uint32_t GetLimit(const Parameters& parameters);
 std::string GetAppId(const Parameters& parameters);
 std::optional<Outcome> GetOutcome(const Parameters& parameters);
+std::optional<Cause> GetCause(const Parameters& parameters, const std::string& name);
 std::vector<std::string> GetGroupBy(const Parameters& parameters);
 std::string GetTokenHash(const Parameters& parameters, const std::string& app_id);  // of token or token_hash
+std::string GetSessionId(const Parameters& parameters);                             // raw bytes, "" if not given
 
 // The names that each filter takes beside its tags.
 extern const std::set<std::string> kSessionFilterNames;

@@ -154,6 +154,7 @@ struct CrashGroup {
   };
   std::vector<Version> versions;  // in the order of their first crash
   struct Report {
+    std::string app_id;
     std::string report_id;
     std::string session_id;  // raw bytes
     int64_t ended_s = 0;

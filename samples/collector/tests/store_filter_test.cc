@@ -132,6 +132,19 @@ TEST_CASE_FIXTURE(FilterFixture, "apps and their labels are listed to choose fro
   CHECK(store->ListLabels("nobody").empty());
 }
 
+TEST_CASE_FIXTURE(StoreFixture, "a version that only servers run is none to choose from") {
+  Batch server = MakeServer('s', 'm', 'b');
+  server.session.app_version = "server-2.1";
+  server.connections = {Record(1)};
+  CHECK(Post(server) == StoreVerdict::kAccepted);
+  CHECK(Post(Make('a')) == StoreVerdict::kAccepted);
+  std::vector<std::string> versions;
+  for (const Label& label : store->ListLabels("game")) {
+    if (label.dimension.find("version") != std::string::npos) versions.push_back(label.value);
+  }
+  CHECK(versions == std::vector<std::string>{"1.0"});
+}
+
 TEST_CASE_FIXTURE(StoreFixture, "the ends of clients' sessions are counted by version, those of servers are not") {
   CHECK(Post(Crash(Make('a'), "game.so", 1, "1.0", "")) == StoreVerdict::kAccepted);
   CHECK(Post(Crash(Make('b'), "game.so", 1, "1.0", "")) == StoreVerdict::kAccepted);
@@ -175,6 +188,7 @@ TEST_CASE_FIXTURE(StoreFixture, "crashes of one place stand together, with their
   CHECK(group.versions[0].sessions == 2);
   CHECK(group.versions[1].sessions == 5);
   REQUIRE(group.reports.size() == kReportsPerCrash);
+  CHECK(group.reports[0].app_id == "game");
   CHECK(group.reports[0].report_id == "report-6");
   CHECK(group.reports[0].session_id == Id('g'));
   CHECK(group.reports[4].report_id == "report-1");  // the session without a report is left out

@@ -14,7 +14,8 @@ std::string RowsSql(const ConnectionQuery& query, const std::string& prefix) {
       "c.outcome, c.app_version, c.endpoint, c.network, c.platform, c.server_error, c.findings FROM connections c "
       "LEFT JOIN records r ON r.id = c.record LEFT JOIN sessions s ON s.id = coalesce(r.session, c.session) WHERE 1" +
       ConnectionConditions(query, prefix);
-  if (query.cause) sql += " AND " + prefix + "cause = " + std::to_string(*query.cause);
+  // A cause has an index of its own, which ends in the time.
+  if (query.cause) sql += " AND c.cause = " + std::to_string(*query.cause);
   if (query.outcome) sql += " AND " + prefix + "outcome = " + std::to_string(static_cast<int32_t>(*query.outcome));
   return sql;
 }

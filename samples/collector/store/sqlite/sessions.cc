@@ -62,7 +62,7 @@ std::map<CrashPlace, CrashGroup> ReadPlaces(const Database& db, const SessionFil
 }
 
 void ReadReports(const Database& db, const SessionFilter& filter, std::vector<CrashGroup>* groups) {
-  Statement rows(db, "SELECT report_id, session_id, ended_s" + CrashWhere(filter) +
+  Statement rows(db, "SELECT app_id, report_id, session_id, ended_s" + CrashWhere(filter) +
                          " AND report_id <> '' AND module = ? AND offset = ? AND code = ? AND platform = ? "
                          "ORDER BY ended_s DESC, id DESC LIMIT " +
                          std::to_string(kReportsPerCrash));
@@ -70,7 +70,7 @@ void ReadReports(const Database& db, const SessionFilter& filter, std::vector<Cr
     const ScopedReset reset(&rows);
     BindSessionFilter(filter, &rows);
     rows.Text(group.module).Int(static_cast<int64_t>(group.offset)).Int(group.code).Int(group.platform);
-    while (rows.Step()) group.reports.push_back({rows.TextAt(0), rows.TextAt(1), rows.IntAt(2)});
+    while (rows.Step()) group.reports.push_back({rows.TextAt(0), rows.TextAt(1), rows.TextAt(2), rows.IntAt(3)});
   }
 }
 

@@ -1,5 +1,6 @@
 // The causes with their shares, and what errno alone would have said of the same connections.
 import {bar, causeColour, dot, element, empty, show} from './dom.js';
+import {addressOf} from './filters.js';
 import {count, percent, share, words} from './format.js';
 import {table} from './table.js';
 
@@ -38,13 +39,22 @@ const inWords = (list, label) => list.map((group) => label(group) + ' ' + group.
 const serverError = (group) => group.server_error;
 const cause = (group) => words(group.cause);
 
+// To the newest connections of the cause.
+function causeLink(name) {
+  const made = element('a', 'cause-link', words(name));
+  made.href = addressOf({cause: name}, '#recent');
+  made.title = 'The newest connections of this cause';
+  made.dataset.cause = name;
+  return made;
+}
+
 export function showCauses(answer, colour) {
   if (!answer.connections) return empty('causes', 'No connection matches. Clients report when the game is launched again.');
   const rows = gather(answer.groups, 'cause');
   const total = answer.connections;
   show('causes', table('causes', 'Causes, largest first', [
     {name: 'cause', label: 'Cause', className: 'cause', value: (row) => row.name,
-     cell: (row) => [dot(colour(row.name)), words(row.name)]},
+     cell: (row) => [dot(colour(row.name)), causeLink(row.name)]},
     {name: 'side', label: 'Side', className: 'side', value: (row) => row.side, cell: (row) => words(row.side)},
     {name: 'connections', label: 'Connections', number: true, value: (row) => row.connections},
     {name: 'share', label: 'Share', className: 'share', value: (row) => share(row.connections, total).toFixed(4),

@@ -36,12 +36,13 @@ function card(view) {
                          evidenceTable('Server', view.server, view.server_session)));
 }
 
-async function look(parameters) {
+// Returns the hash of what was found, "" if it has none, null if nothing was.
+async function look(parameters, nothing) {
   wait('connection');
   try {
     const answer = await ask('/v1/connections', parameters);
     if (!answer.connections.length) {
-      show('connection', element('p', 'message', 'No record carries this token in this app. Clients report at their next launch.'));
+      show('connection', element('p', 'message', nothing));
       return null;
     }
     show('connection', ...answer.connections.map(card));
@@ -52,18 +53,23 @@ async function look(parameters) {
   }
 }
 
-// What the address names: "<app>:<token hash>".
+const NO_TOKEN = 'No record carries this token in this app. Clients report at their next launch.';
+const NO_SESSION = 'This session has no connection, or its time is over and it was deleted.';
+const MOST_OF_SESSION = 20;
+
+// What the address names (recent.js).
 export async function showLinked() {
-  const [app, hash] = state.connection.split(':');
+  const [app, hash, session] = state.connection.split(':');
   if (!hash) return show('connection');
   byId('lookup_app').value = app;
-  await look({app_id: app, token_hash: hash});
+  if (hash === 'session') await look({app_id: app, session_id: session, limit: MOST_OF_SESSION}, NO_SESSION);
+  else await look({app_id: app, token_hash: hash}, NO_TOKEN);
 }
 
 byId('lookup').addEventListener('submit', async (event) => {
   event.preventDefault();
   const app = byId('lookup_app').value;
-  const hash = await look({app_id: app, token: byId('lookup_token').value});
+  const hash = await look({app_id: app, token: byId('lookup_token').value}, NO_TOKEN);
   state.connection = hash ? app + ':' + hash : '';
   writeAddress();
 });

@@ -5,7 +5,7 @@ import {compareVersions} from './format.js';
 
 const DEFAULTS = {since: '30d', outcome: 'dropped', by: 'cause', measure: 'share'};
 const NAMES = ['app_id', 'since', 'from', 'to', 'outcome', 'app_version', 'endpoint', 'platform', 'tag_key', 'tag_value',
-               'by', 'measure', 'a', 'b', 'connection'];
+               'by', 'measure', 'a', 'b', 'cause', 'connection'];
 const FORM = ['app_id', 'since', 'from', 'to', 'outcome', 'app_version', 'endpoint', 'platform', 'tag_key', 'tag_value',
               'by', 'measure'];
 const CLEARED = ['since', 'from', 'to', 'outcome', 'app_version', 'endpoint', 'platform', 'tag_key', 'tag_value'];
@@ -19,12 +19,17 @@ export function readAddress() {
   for (const name of NAMES) state[name] = query.get(name) || DEFAULTS[name] || '';
 }
 
-export function writeAddress(how) {
+// The address of this page with something else chosen.
+export function addressOf(changes, hash) {
   const query = new URLSearchParams();
-  for (const name of NAMES) {
-    if (state[name] && state[name] !== DEFAULTS[name]) query.set(name, state[name]);
+  for (const [name, value] of Object.entries({...state, ...changes})) {
+    if (value && value !== DEFAULTS[name]) query.set(name, value);
   }
-  const address = location.pathname + (query.size ? '?' + query : '') + location.hash;
+  return location.pathname + (query.size ? '?' + query : '') + hash;
+}
+
+export function writeAddress(how) {
+  const address = addressOf({}, location.hash);
   if (how === 'replace') history.replaceState(null, '', address);
   else if (address !== location.pathname + location.search + location.hash) history.pushState(null, '', address);
 }
@@ -88,4 +93,5 @@ export function connectionFilter(range) {
   return state.endpoint ? {...sessionFilter(range), endpoint: state.endpoint} : sessionFilter(range);
 }
 
+export const causeFilter = () => (state.cause ? {cause: state.cause} : {});
 export const outcomeFilter = () => (state.outcome === 'any' ? {} : {outcome: state.outcome});

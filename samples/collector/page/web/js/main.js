@@ -4,11 +4,13 @@ import {paletteOf, showCauses, showErrors} from './causes.js';
 import {showLinked} from './connection.js';
 import {byId, element, fail, wait} from './dom.js';
 import {saveJson} from './download.js';
-import {clearFilters, connectionFilter, fillForm, outcomeFilter, readAddress, readForm, sessionFilter, state, timeRange,
+import {causeFilter, clearFilters, connectionFilter, fillForm, outcomeFilter, readAddress, readForm, sessionFilter, state, timeRange,
         writeAddress} from './filters.js';
 import {showFindings} from './findings.js';
+import {showFreshness} from './freshness.js';
 import {count, percent, share} from './format.js';
 import {showHeadline} from './headline.js';
+import {fillCauses, showRecent} from './recent.js';
 import {showCrashes, showEnds} from './sessions.js';
 import {showTrend, stepOf} from './trend.js';
 import {showCompare, showVersions} from './versions.js';
@@ -35,6 +37,10 @@ function drawTrend() {
 
 function drawCompare() {
   if (lists.versions) showCompare(lists.versions.groups, state, lists.colour);
+}
+
+function drawRecent() {
+  if (lists.recent) showRecent(lists.recent, lists.colour || (() => 'var(--unknown)'));
 }
 
 // Runs a question; the sections wait for it, show its answer, or say why there is none. A newer question silences it.
@@ -66,6 +72,8 @@ function drawOverview([attribution, trend, versions, ends]) {
   showErrors(attribution, colour);
   showVersions(versions.groups, ends.groups, colour);
   drawCompare();
+  fillCauses(attribution.groups);
+  drawRecent();
   performance.mark('whydrop-drawn');  // for whoever measures the page
 }
 
@@ -88,7 +96,17 @@ function show() {
     part(['ends'], ends, showEnds),
     part(['crashes'], ask('/v1/crashes', sessionFilter(range), signal), showCrashes),
     part(['findings'], ask('/v1/findings', filter, signal), showFindings),
+    askRecent(),
+    showFreshness(),
   ]);
+}
+
+const MOST_RECENT = 20;
+
+function askRecent() {
+  return part(['recent'], ask('/v1/recent_connections', {...connectionFilter(lists.range), ...outcomeFilter(), ...causeFilter(),
+                                                         limit: MOST_RECENT}, asking.signal),
+              (answer) => { lists.recent = answer; drawRecent(); });
 }
 
 let listing = 0;
@@ -132,6 +150,31 @@ byId('measure').addEventListener('change', () => { readForm(); writeAddress(); d
 for (const name of ['a', 'b']) {
   byId(name).addEventListener('change', () => { state[name] = byId(name).value; writeAddress(); drawCompare(); });
 }
+function chooseCause(cause) {
+  state.cause = cause;
+  writeAddress();
+  byId('cause').value = cause;
+  return askRecent();
+}
+byId('cause').addEventListener('change', () => chooseCause(byId('cause').value));
+
+// Links into this page change it in place; whoever opens one in a new tab gets the same from its address.
+document.addEventListener('click', (event) => {
+  const link = event.target.closest('a.cause-link, a.timeline-link');
+  if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  if (link.dataset.cause) {
+    chooseCause(link.dataset.cause);
+    byId('recent').scrollIntoView();
+    byId('cause').focus({preventScroll: true});
+  } else {
+    state.connection = new URL(link.href).searchParams.get('connection');
+    writeAddress();
+    showLinked();
+    byId('connection').scrollIntoView();
+    byId('lookup_token').focus({preventScroll: true});
+  }
+});
 byId('json').addEventListener('click', () => saveJson('whydrop.json', {
   address: location.href, made: new Date().toISOString(), answers: remembered()}));
 addEventListener('popstate', start);

@@ -1,6 +1,7 @@
 // How the sessions of players ended, and where they crashed.
 import {bar, causeColour, dot, element, empty, show} from './dom.js';
 import {count, dateTime, percent, share, words} from './format.js';
+import {linkToSession} from './recent.js';
 import {table} from './table.js';
 
 const SIGNALS = {4: 'SIGILL', 5: 'SIGTRAP', 6: 'SIGABRT', 7: 'SIGBUS', 8: 'SIGFPE', 11: 'SIGSEGV', 31: 'SIGSYS'};
@@ -35,6 +36,14 @@ export function showEnds(answer) {
 const place = (row) => (row.module || 'unknown module') + ' + ' + row.offset;
 const versionsOf = (row) => row.versions.map((version) => (version.app_version || 'unknown') + ' ' + version.sessions);
 
+// To the connections of the session that crashed.
+function reportLink(report) {
+  const made = element('a', 'timeline-link', element('code', '', report.report_id));
+  made.href = linkToSession(report.app_id, report.session_id);
+  made.title = 'The connections of this session';
+  return made;
+}
+
 export function showCrashes(answer) {
   if (!answer.sessions) return empty('crashes', 'No session crashed in this time with these filters.');
   const rest = answer.places - answer.groups.length;
@@ -53,6 +62,6 @@ export function showCrashes(answer) {
      cell: (row) => [element('span', '', dateTime(row.first_unix_s)), element('span', '', dateTime(row.last_unix_s))]},
     {name: 'report_ids', label: 'Newest reports', className: 'reports',
      value: (row) => row.reports.map((report) => report.report_id).join('; '),
-     cell: (row) => (row.reports.length ? row.reports.map((report) => element('code', '', report.report_id)) : 'none named')},
+     cell: (row) => (row.reports.length ? row.reports.map(reportLink) : 'none named')},
   ], answer.groups), note);
 }
