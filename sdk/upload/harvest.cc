@@ -14,7 +14,7 @@
 
 namespace whydrop {
 
-void (*harvest_step_hook)(int step) = nullptr;
+void (*upload_step_hook)(int step) = nullptr;
 
 namespace {
 
@@ -30,7 +30,7 @@ constexpr char kBadSuffix[] = ".bad";
 constexpr char kTemporarySuffix[] = ".tmp";
 
 void Step(int step) {
-  if (harvest_step_hook != nullptr) harvest_step_hook(step);
+  if (upload_step_hook != nullptr) upload_step_hook(step);
 }
 
 bool EndsWith(const std::string& text, const std::string& suffix) {

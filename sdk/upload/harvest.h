@@ -42,8 +42,10 @@ void EraseRings(const HarvestConfig& config);
 Status PutRotation(const Outbox& outbox, const RingContents& ring, const SessionReport& report,
                    const BatchScope& scope);
 
-// Called with 1, 2, 3 ... between the steps of a harvest; nullptr, unless a test wants to die there.
-extern void (*harvest_step_hook)(int step);
+// Called between the steps of a harvest (1, 2, 3 ...) and around a post (kBeforePost ...); nullptr, unless a test wants
+// to die there.
+extern void (*upload_step_hook)(int step);
+enum UploadStep { kBeforePost = 10, kAnswered = 11, kApplied = 12 };
 
 }  // namespace whydrop
 

@@ -134,12 +134,11 @@ std::vector<Outbox::Entry> Outbox::List() const {
     if (!ParseName(name, &entry)) continue;
     platform::File file;
     platform::FileFacts facts;
-    // A file that cannot be opened stays in the list with size 0: Load then finds out what it is.
-    if (platform::File::OpenExisting(PathOf(name), platform::File::Mode::kRead, &file).ok() &&
-        file.Facts(&facts).ok()) {
-      entry.size_bytes = facts.size_bytes;
-      entry.modified_unix_ms = facts.modified_unix_ms;
-    }
+    // A file that cannot be opened stays in the list: Load then finds out what it is.
+    entry.known = platform::File::OpenExisting(PathOf(name), platform::File::Mode::kRead, &file).ok() &&
+                  file.Facts(&facts).ok();
+    entry.size_bytes = facts.size_bytes;
+    entry.modified_unix_ms = facts.modified_unix_ms;
     entries.push_back(static_cast<Entry&&>(entry));
   }
   std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
@@ -154,7 +153,10 @@ Status Outbox::Load(const Entry& entry, BatchFile* out) const {
   Status status = platform::ReadWhole(PathOf(entry.name), kMaxBatchFileBytes, &bytes);
   if (status.ok()) status = DecodeBatchFile(bytes, out);
   if (status.ok() && BatchFileName(*out) != entry.name) status = {StatusKind::kCorrupt, 0};
-  if (status.ok() || status.kind == StatusKind::kIo || status.kind == StatusKind::kNotFound) return status;
+  if (status.ok() || status.kind == StatusKind::kNotFound) return status;
+  const bool damaged = status.kind == StatusKind::kCorrupt || status.kind == StatusKind::kUnsupported ||
+                       status.kind == StatusKind::kInvalid;
+  if (!damaged) return {StatusKind::kIo, status.native};
   log_.Write(LogLevel::kWarning, "batch %s is damaged and was moved aside; its records are lost", entry.name.c_str());
   if (!platform::RenameReplacing(PathOf(entry.name), PathOf(entry.name + ".bad")).ok()) (void)Remove(entry);
   return status;
@@ -190,6 +192,7 @@ OutboxLosses Outbox::EnforceQuota(int32_t role, int64_t now_unix_ms) const {
   for (const Entry& entry : entries) bytes += entry.size_bytes;
   OutboxLosses losses;
   for (const Entry& entry : entries) {
+    if (!entry.known) continue;
     const bool too_many =
         server ? bytes > kServerBytes || files > kServerFiles : files > kClientFiles || bytes > kClientBytes;
     const bool too_old = server && now_unix_ms - entry.modified_unix_ms > kServerAgeMs;

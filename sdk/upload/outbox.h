@@ -54,6 +54,7 @@ class Outbox {
     std::string session;  // hex
     uint32_t rotation = 0;
     uint32_t part = 0;
+    bool known = false;  // the two below; false: the file could not be looked at just now
     uint64_t size_bytes = 0;
     int64_t modified_unix_ms = 0;
   };
@@ -62,7 +63,8 @@ class Outbox {
   Status Put(const BatchFile& batch) const;
   // Oldest first. Foreign names are not in it.
   std::vector<Entry> List() const;
-  // Not OK and no kIo: the file was moved aside, out of List, and is lost.
+  // kNotFound, or kIo: it could not be read just now. Anything else: the file is damaged, was moved aside, out of List,
+  // and is lost.
   Status Load(const Entry& entry, BatchFile* out) const;
   Status Remove(const Entry& entry) const;
   // Removes what an unfinished attempt left of one rotation.
@@ -70,7 +72,7 @@ class Outbox {
   // Adds one to the refused launches, in place: a torn write cannot damage the batch.
   Status CountRefusal(const Entry& entry, uint8_t refused_launches) const;
   // Removes the oldest until what is left keeps the role's limits: 64 files and 4 MiB, for a server 60,000 files,
-  // 1 GiB and 7 days.
+  // 1 GiB and 7 days. What cannot be looked at is left alone.
   OutboxLosses EnforceQuota(int32_t role, int64_t now_unix_ms) const;
   void Clear() const;
 

@@ -46,6 +46,10 @@ uint64_t AgeSeconds(const BatchFile& batch) {
   return now_ms > batch.ended_unix_ms ? age_ms / 1000 : 0;
 }
 
+void Step(int step) {
+  if (upload_step_hook != nullptr) upload_step_hook(step);
+}
+
 uint32_t Random() {
   uint32_t value = 0;
   if (!platform::RandomBytes(&value, sizeof(value)).ok()) value = static_cast<uint32_t>(platform::MonotonicNs());
@@ -221,9 +225,13 @@ SendResult Uploader::Impl::SendOne(const Outbox::Entry& entry, const std::atomic
     return SendResult::kAllSent;
   }
   Attempt attempt;
+  Step(kBeforePost);
   if (!Post(batch, stop, &attempt)) return SendResult::kStopped;
+  Step(kAnswered);
   if (entry.name == refused_batch && attempt.refused_launches != 0) --attempt.refused_launches;
-  return Apply(entry, batch, Decide(attempt));
+  const SendResult result = Apply(entry, batch, Decide(attempt));
+  Step(kApplied);
+  return result;
 }
 
 Uploader::Uploader(const UploadConfig& config, RingWriter* own) : impl_(new Impl(config, own, &counters_)) {}

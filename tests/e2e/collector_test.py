@@ -4,7 +4,6 @@ import gzip
 import http.client
 import json
 import os
-import random
 import signal
 import socket
 import sqlite3
@@ -111,63 +110,6 @@ class Counting(CollectorTest):
         found = collector.json("/v1/attribution?group_by=endpoint")
         self.assertEqual(found["connections"], 1200)
         self.assertEqual([g for g in found["groups"] if g["endpoint"] == "(other)"][0]["connections"], 200)
-
-    def test_ten_thousand_sessions_from_both_ends_add_up_to_the_truth(self):
-        collector = self.start("--rate-limit", "0")
-        count, per_server = 10000, 500
-        clients, servers, unreported = [], [], 0
-        truth = {"client_crash": 0, "local_close": 0}
-        rng = random.Random(1)
-        for n in range(count):
-            token = "t%d" % n
-            crash = n % 2 == 0
-            if n % 20 == 7:
-                unreported += 1
-            else:
-                truth["client_crash" if crash else "local_close"] += 1
-                clients.append(batch("c%d" % n, [connection(1, crashed() if crash else CLOSED, token)],
-                                     end=200 if crash else 101))
-        for s in range(count // per_server):
-            ends = [connection(i + 1, RESET if n % 2 == 0 else dict(established=1, peer_closed=1), "t%d" % n)
-                    for i, n in enumerate(range(s * per_server, (s + 1) * per_server))]
-            servers.append(batch("s%d" % s, ends, role=1))
-        rng.shuffle(clients)
-        late = clients[:len(clients) // 10]
-        early = clients[len(clients) // 10:]
-        work = early + rng.sample(early, len(early) // 10) + servers
-        rng.shuffle(work)
-        self.send_all(collector, work)
-        self.assertEqual(collector.json("/v1/attribution")["connections"], count)
-        self.send_all(collector, late)
-        found = collector.json("/v1/attribution")
-        self.assertEqual((found["connections"], found["reported"]), (count, count - unreported))
-        causes = collector.causes()
-        for cause, wanted in truth.items():
-            self.assertEqual(causes[cause], wanted, causes)
-        self.assertEqual(sum(causes.values()), count)
-
-    def send_all(self, collector, work):
-        failures = []
-        queue = iter(work)
-        lock = threading.Lock()
-
-        def run():
-            client = collector.connect()
-            while True:
-                with lock:
-                    data = next(queue, None)
-                if data is None:
-                    break
-                verdict = collector.post(data, client)
-                if verdict not in (ACCEPTED, DUPLICATE):
-                    failures.append(verdict)
-            client.close()
-        threads = [threading.Thread(target=run) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        self.assertEqual(failures, [])
 
 
 class Hostile(CollectorTest):

@@ -155,18 +155,6 @@ class JoinSums(CollectorTest):
         self.assertEqual(collections.Counter(posts.send(again)), {DUPLICATE: len(again)})
         self.assertEqual(self.sums(collector), (truth.causes(late_came=True), (COUNT, reported, 0), 0))
 
-    def test_two_clients_with_one_token_are_both_counted_and_told_not_merged(self):
-        collector = self.start(store_url=STORE_URL)
-        app = "one-token"
-        for name in ("a", "b"):
-            one = batch(name, [connection(1, crashed(), "same", app=app)], app=app)
-            self.assertEqual(collector.post(one), ACCEPTED)
-        collector.post(batch("s", [connection(1, RESET, "same", app=app)], app=app, role=1))
-        found = collector.json("/v1/attribution?app_id=" + app)
-        self.assertEqual((found["connections"], found["reported"]), (2, 2))
-        views = collector.json("/v1/connections?app_id=%s&token=same" % app)["connections"]
-        self.assertEqual([view["duplicate_token"] for view in views], [True, True])
-
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)

@@ -20,9 +20,9 @@
 
 struct StateDirectory {
   std::string path;
-  StateDirectory() {
-    char name[] = "/tmp/whydrop-upload-XXXXXX";
-    REQUIRE(mkdtemp(name) != nullptr);
+  explicit StateDirectory(const std::string& root = "/tmp") {
+    std::string name = root + "/whydrop-upload-XXXXXX";
+    REQUIRE(mkdtemp(&name[0]) != nullptr);
     path = name;
   }
   ~StateDirectory() { std::filesystem::remove_all(path); }

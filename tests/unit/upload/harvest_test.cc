@@ -175,7 +175,7 @@ static bool HarvestAndDie(const StateDirectory& state, int n) {
   const pid_t child = fork();
   if (child == 0) {
     steps_left = n;
-    harvest_step_hook = DieAtStep;
+    upload_step_hook = DieAtStep;
     HarvestRings(ConfigOf(state), Outbox(state.path, {}));
     _exit(0);
   }
@@ -270,7 +270,7 @@ TEST_CASE("a ring that another process is just harvesting is told to be left, un
   if (child == 0) {
     told_busy = busy[1];
     may_go_on = go_on[0];
-    harvest_step_hook = TellAndWait;
+    upload_step_hook = TellAndWait;
     Harvest(state);
     _exit(0);
   }

@@ -1,6 +1,12 @@
 // The answer table, row by row; the URL rule; the batch file.
 #include <doctest/doctest.h>
 
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "fixture.h"
 #include "upload/outbox.h"
 #include "upload/retry_policy.h"
 #include "upload/uploader.h"
@@ -130,4 +136,75 @@ TEST_CASE("a batch file reads back, and no bit flip but one in the refusal count
     CHECK(DecodeBatchFile(flipped, &read).ok() == (bit / 8 == 127));
   }
   for (size_t cut = 0; cut < bytes.size(); ++cut) CHECK_FALSE(DecodeBatchFile(bytes.substr(0, cut), &read).ok());
+}
+
+namespace {
+
+constexpr int64_t kHourMs = int64_t{3600} * 1000;
+
+// The outbox of somebody whose collector is away, hour by hour.
+struct Outage {
+  StateDirectory state{"/dev/shm"};
+  Outbox outbox{state.path, {}};
+  int64_t now_ms = platform::WallUnixMs();
+  uint32_t put = 0;
+  OutboxLosses losses;
+
+  void Put(int32_t role, size_t bytes) {
+    BatchFile batch;
+    batch.rotation = put++;
+    batch.body = std::string(bytes, 'x');
+    REQUIRE(outbox.Put(batch).ok());
+    const std::filesystem::path file = state.path + "/" + BatchFileName(batch);
+    const auto age = std::chrono::milliseconds(platform::WallUnixMs() - now_ms);
+    std::filesystem::last_write_time(file, std::filesystem::file_time_type::clock::now() - age);
+    const OutboxLosses lost = outbox.EnforceQuota(role, now_ms);
+    losses.batches += lost.batches;
+    losses.bytes += lost.bytes;
+  }
+  uint64_t WaitingBytes() const {
+    uint64_t bytes = 0;
+    for (const Outbox::Entry& entry : outbox.List()) bytes += entry.size_bytes;
+    return bytes;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("thirty days without a collector cost a server what is older than seven, and every batch of it is counted") {
+  Outage outage;
+  for (int hour = 0; hour < 30 * 24; ++hour, outage.now_ms += kHourMs) outage.Put(WHYDROP_ROLE_SERVER, 1000);
+  const std::vector<Outbox::Entry> left = outage.outbox.List();
+  CHECK(left.size() == 7 * 24 + 1);
+  CHECK(left.front().rotation == 30 * 24 - left.size());
+  CHECK(outage.losses.batches == 30 * 24 - left.size());
+  CHECK(outage.losses.bytes == outage.losses.batches * left.front().size_bytes);
+}
+
+TEST_CASE("thirty days without a collector leave a client 64 files and 4 MiB, and the rest is counted") {
+  Outage outage;
+  for (int hour = 0; hour < 30 * 24; hour += 3, outage.now_ms += 3 * kHourMs) {
+    outage.Put(WHYDROP_ROLE_CLIENT, hour % 2 == 0 ? 1000 : 150000);
+  }
+  const size_t left = outage.outbox.List().size();
+  CHECK(left > 20);
+  CHECK(left <= 64);
+  CHECK(outage.WaitingBytes() <= uint64_t{4} << 20);
+  CHECK(outage.losses.batches == 30 * 8 - left);
+}
+
+TEST_CASE("a server's outbox keeps a gibibyte, and what it gives up is counted") {
+  Outage outage;
+  outage.Put(WHYDROP_ROLE_SERVER, 1000);
+  // Files with nothing in them but a size: what counts is what they are said to take.
+  constexpr uint64_t kEach = uint64_t{64} << 20;
+  for (int i = 0; i < 20; ++i) {
+    const std::string name = std::string(32, 'a') + "-" + std::to_string(i) + "-0.batch";
+    outage.state.Write(name, "");
+    std::filesystem::resize_file(outage.state.path + "/" + name, kEach);
+  }
+  const OutboxLosses losses = outage.outbox.EnforceQuota(WHYDROP_ROLE_SERVER, outage.now_ms);
+  CHECK(outage.outbox.List().size() == 16);
+  CHECK(losses.batches == 5);
+  CHECK(losses.bytes >= 4 * kEach + 1000);
 }

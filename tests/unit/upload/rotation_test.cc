@@ -3,71 +3,19 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <map>
-#include <set>
+#include <chrono>
+#include <filesystem>
 #include <thread>
 #include <vector>
 
 #include "fixture.h"
+#include "known.h"
 #include "platform/process.h"
 #include "upload/batch_encoder.h"
 #include "upload/harvest.h"
 #include "upload/uploader.h"
-#include "whydrop/v1/batch.pb.h"
-#include "zlib.h"
 
 using namespace whydrop;
-namespace wire = whydrop::v1;
-
-static std::string Inflate(const std::string& packed) {
-  std::string out(1 << 20, '\0');
-  z_stream stream{};
-  REQUIRE(inflateInit2(&stream, 31) == Z_OK);
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));
-  stream.avail_in = static_cast<uInt>(packed.size());
-  stream.next_out = reinterpret_cast<Bytef*>(&out[0]);
-  stream.avail_out = static_cast<uInt>(out.size());
-  REQUIRE(inflate(&stream, Z_FINISH) == Z_STREAM_END);
-  out.resize(stream.total_out);
-  inflateEnd(&stream);
-  return out;
-}
-
-// What a collector would know after all batches of the directory: the last word about each connection, and the sums.
-struct Known {
-  std::map<uint32_t, bool> open;  // by number
-  std::map<uint32_t, int> tellings;
-  std::map<int32_t, uint64_t> totals;
-  std::map<uint32_t, wire::Session> sessions;  // by rotation
-  std::map<uint32_t, int> open_told;           // connections told as open, by rotation
-  std::set<uint32_t> with_token;
-
-  explicit Known(const StateDirectory& state) {
-    const Outbox outbox(state.path, {});
-    std::map<std::pair<uint32_t, uint32_t>, Outbox::Entry> entries;
-    for (const Outbox::Entry& entry : outbox.List()) entries[{entry.rotation, entry.part}] = entry;
-    for (const auto& entry : entries) {
-      BatchFile file;
-      REQUIRE(outbox.Load(entry.second, &file).ok());
-      wire::Batch batch;
-      REQUIRE(batch.ParseFromString(Inflate(file.body)));
-      Take(batch);
-    }
-  }
-  void Take(const wire::Batch& batch) {
-    sessions[batch.id().rotation()] = batch.session();
-    for (const wire::Connection& connection : batch.connections()) {
-      const uint32_t number = connection.number();
-      if (!connection.open()) ++tellings[number];
-      if (connection.open()) ++open_told[batch.id().rotation()];
-      if (!connection.token_hash().empty()) with_token.insert(number);
-      const auto known = open.find(number);
-      CHECK((known == open.end() || known->second));  // the end is the last word
-      open[number] = connection.open();
-    }
-    for (const wire::CloseTotal& total : batch.close_totals()) totals[total.cause()] += total.count();
-  }
-};
 
 struct Server {
   StateDirectory state;
@@ -206,6 +154,24 @@ TEST_CASE("connections that open and end on four threads during rotations are to
   CHECK(known.sessions.rbegin()->second.connections_open() == 0);
 }
 
+TEST_CASE("what a server gives up is counted in its own ring, and so told by its next report") {
+  Server server;
+  CHECK(server.uploader.Seal());
+  const Outbox::Entry told = Outbox(server.state.path, {}).List().at(0);
+  using Clock = std::filesystem::file_time_type::clock;
+  const std::filesystem::path file = server.state.path + "/" + told.name;
+  std::filesystem::last_write_time(file, Clock::now() - std::chrono::hours(8 * 24));
+  server.state.Write("damaged.ring", std::string(5000, 'x'));
+  server.uploader.Harvest();
+  CHECK(server.ring.writer.LossCount(Loss::kBatchesDropped) == 1);
+  CHECK(server.ring.writer.LossCount(Loss::kBytesDropped) == told.size_bytes);
+  CHECK(server.ring.writer.LossCount(Loss::kRingsCorrupt) == 1);
+  CHECK(server.uploader.counters().lost == 1);
+  CHECK(server.uploader.Seal());
+  CHECK(Known(server.state).losses.rbegin()->second.rings_corrupt() == 1);
+  CHECK(Known(server.state).losses.rbegin()->second.batches_dropped() == 1);
+}
+
 static int steps_left = 0;
 
 static void DieAtStep(int) {
@@ -217,7 +183,7 @@ static void DieAtStep(int) {
 static void LiveAndDie(const StateDirectory& state, int n, int witness) {
   TestRing ring(state, WHYDROP_ROLE_SERVER, platform::CurrentProcess().pid, 4 << 20);
   steps_left = n;
-  harvest_step_hook = DieAtStep;
+  upload_step_hook = DieAtStep;
   Uploader uploader(Server::Config(state), &ring.writer);
   uint32_t ended = 0;
   ConnectionRef refs[48];

@@ -1,32 +1,16 @@
 // Posting with the real libcurl to a real server, and with the game's transport.
-#include <zlib.h>
-
 #include <chrono>
 
 #include "core/sha256.h"
 #include "fixture.h"
 #include "http_server.h"
+#include "known.h"
 #include "sample_ring.h"
 #include "upload/harvest.h"
 #include "upload/uploader.h"
-#include "whydrop/v1/batch.pb.h"
 
 using namespace whydrop;
 namespace wire = whydrop::v1;
-
-static std::string Inflate(const std::string& packed) {
-  std::string out(1 << 20, '\0');
-  z_stream stream = {};
-  inflateInit2(&stream, 15 + 16);
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));
-  stream.avail_in = static_cast<uInt>(packed.size());
-  stream.next_out = reinterpret_cast<Bytef*>(&out[0]);
-  stream.avail_out = static_cast<uInt>(out.size());
-  const int result = inflate(&stream, Z_FINISH);
-  out.resize(result == Z_STREAM_END ? stream.total_out : 0);
-  inflateEnd(&stream);
-  return out;
-}
 
 static std::string Acknowledge(const Posted& posted, wire::Ack::Verdict verdict, bool right_id = true,
                                bool right_hash = true) {
