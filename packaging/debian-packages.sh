@@ -9,7 +9,7 @@
 whydrop_packages() {
   case $1 in
     build) echo cmake ninja-build g++ pkg-config zlib1g-dev libcurl4-openssl-dev libcurl4 protobuf-compiler \
-                libprotobuf-dev libboost-dev libssl-dev libsqlite3-dev libtomlplusplus-dev ;;
+                libprotobuf-dev libboost-dev libssl-dev libsqlite3-dev libtomlplusplus-dev nlohmann-json3-dev ;;
     demo) whydrop_packages build && echo python3 iproute2 ;;
     lab) whydrop_packages build && echo iproute2 iptables conntrack ;;
     # npm is Debian's only where none is there: another source's nodejs brings its own, and the two exclude each other.

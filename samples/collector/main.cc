@@ -9,6 +9,7 @@
 #include "samples/collector/config/load.h"
 #include "samples/collector/log_line.h"
 #include "samples/collector/serve.h"
+#include "samples/collector/transfer/commands.h"
 
 namespace whydrop::collector {
 namespace {
@@ -28,28 +29,30 @@ Environment OwnEnvironment() {
   return found;
 }
 
-void Act(const Loaded& loaded) {
+int Act(const Loaded& loaded) {
   switch (loaded.mode) {
     case Mode::kHelp:
       std::fputs(HelpText(loaded.command).c_str(), stdout);
-      return;
+      return 0;
     case Mode::kVersion:
       std::puts("whydrop-collector " WHYDROP_COLLECTOR_VERSION);
-      return;
+      return 0;
     case Mode::kCheck:
       CheckFiles(loaded.options);
       std::fputs(EffectiveText(loaded).c_str(), stdout);
-      return;
+      return 0;
     case Mode::kRun:
       ConfigureLog(loaded.options.log_level, loaded.options.log_format);
-      return Serve(loaded.options);
+      break;
   }
+  if (loaded.command != kServe) return RunCommand(loaded);
+  Serve(loaded.options);
+  return 0;
 }
 
 int Main(const std::vector<std::string>& arguments) {
   try {
-    Act(LoadOptions(arguments, OwnEnvironment()));
-    return 0;
+    return Act(LoadOptions(arguments, OwnEnvironment()));
   } catch (const ConfigError& error) {
     std::fprintf(stderr, "whydrop-collector: %s (see --help)\n", error.what());
     return kExitUsage;

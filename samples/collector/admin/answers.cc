@@ -11,10 +11,6 @@ namespace {
 
 constexpr const char* kPlatforms[] = {"unknown", "linux", "windows", "wine"};
 
-const char* PlatformName(int32_t platform) {
-  return platform >= 0 && platform <= 3 ? kPlatforms[platform] : kPlatforms[0];
-}
-
 std::string NumberOrNull(std::optional<int64_t> value) { return value ? std::to_string(*value) : "null"; }
 
 std::string Share(uint64_t part, uint64_t whole) {
@@ -143,6 +139,10 @@ std::string CrashJson(const CrashGroup& group, uint64_t of_sessions) {
 }
 
 }  // namespace
+
+const char* PlatformName(int32_t platform) {
+  return platform >= 0 && platform <= 3 ? kPlatforms[platform] : kPlatforms[0];
+}
 
 std::optional<int32_t> PlatformFromName(const std::string& name) {
   for (int32_t platform = 0; platform <= 3; ++platform) {

@@ -13,6 +13,7 @@
 
 namespace whydrop::collector {
 
+const char* PlatformName(int32_t platform);  // "unknown" for what this collector does not know
 std::optional<int32_t> PlatformFromName(const std::string& name);
 
 std::string AttributionJson(const AttributionQuery& query, const Attribution& found);

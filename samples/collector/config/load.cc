@@ -17,7 +17,18 @@ struct CommandRow {
 constexpr CommandRow kCommands[] = {
     {kServe, "serve", 0,
      "Usage: whydrop-collector [serve] [options]\n"
+     "       whydrop-collector import | export | backup, each with --help\n"
      "Takes whydrop batches, joins the two ends of every connection and tells why players drop.\n"},
+    {kImport, "import", 1,
+     "Usage: whydrop-collector import FILE --app-id APP_ID --app-version VERSION [options]\n"
+     "Takes the log of a server that does not link the SDK into the store. The same file counts once, however often\n"
+     "it is imported. TRANSFER.md documents the columns.\n"},
+    {kExport, "export", 0,
+     "Usage: whydrop-collector export [options] > FILE\n"
+     "Writes every counted connection with its verdict.\n"},
+    {kBackup, "backup", 1,
+     "Usage: whydrop-collector backup FILE [options]\n"
+     "Copies the store to a new file while a collector serves it.\n"},
 };
 
 // What stands on the command line, before anything is looked up.
@@ -76,7 +87,8 @@ CommandLine ReadCommandLine(const std::vector<std::string>& arguments) {
       throw ConfigError("unknown argument '" + argument + "'");
     }
   }
-  if (line.operands.size() < command.operands) throw ConfigError(std::string(command.name) + " needs a FILE");
+  if (line.operands.size() < command.operands && line.mode == Mode::kRun)
+    throw ConfigError(std::string(command.name) + " needs a FILE");
   return line;
 }
 

@@ -102,6 +102,51 @@ bool TakeDisabled(const std::string& value, Options* options) {
   return IsAppId(value.data(), value.size());
 }
 
+bool TakeAppId(const std::string& value, Options* options) {
+  options->app_id = value;
+  return IsAppId(value.data(), value.size());
+}
+
+bool TakeAppVersion(const std::string& value, Options* options) {
+  options->app_version = value;
+  return IsAppVersion(value.data(), value.size());
+}
+
+// One of two words chooses one of two values.
+template <auto Options::*member, auto first, auto second>
+bool TakeChoice(const std::string& value, const char* first_word, const char* second_word, Options* options) {
+  options->*member = value == first_word ? first : second;
+  return value == first_word || value == second_word;
+}
+
+bool TakeFormat(const std::string& value, Options* options) {
+  return TakeChoice<&Options::format, FileFormat::kCsv, FileFormat::kJsonLines>(value, "csv", "jsonl", options);
+}
+
+bool TakeFamily(const std::string& value, Options* options) {
+  return TakeChoice<&Options::family, OsFamily::kLinux, OsFamily::kWindows>(value, "linux", "windows", options);
+}
+
+bool TakeBadLines(const std::string& value, Options* options) {
+  return TakeChoice<&Options::bad_lines, BadLines::kRefuse, BadLines::kSkip>(value, "refuse", "skip", options);
+}
+
+bool TakeIgnored(const std::string& value, Options* options) {
+  options->ignored_columns.insert(value);
+  return true;
+}
+
+// NAME=VALUE; what it means is checked where it is asked.
+bool TakeFilter(const std::string& value, Options* options) {
+  const size_t equals = value.find('=');
+  if (equals == std::string::npos || equals == 0 || equals + 1 == value.size()) return false;
+  static const std::set<std::string> kNames = {"endpoint", "platform", "from", "to", "outcome"};
+  const std::string name = value.substr(0, equals);
+  if (kNames.count(name) == 0 && name.compare(0, 4, "tag:") != 0) return false;
+  options->filter[name] = value.substr(equals + 1);
+  return true;
+}
+
 bool TakeLogLevel(const std::string& value, Options* options) {
   constexpr std::pair<const char*, LogLevel> kLevels[] = {{"debug", LogLevel::kDebug},
                                                           {"info", LogLevel::kInfo},
@@ -114,8 +159,7 @@ bool TakeLogLevel(const std::string& value, Options* options) {
 }
 
 bool TakeLogFormat(const std::string& value, Options* options) {
-  options->log_format = value == "json" ? LogFormat::kJson : LogFormat::kLogfmt;
-  return value == "json" || value == "logfmt";
+  return TakeChoice<&Options::log_format, LogFormat::kJson, LogFormat::kLogfmt>(value, "json", "logfmt", options);
 }
 
 }  // namespace
@@ -134,8 +178,8 @@ const std::vector<OptionRow>& OptionTable() {
       {kServe, "admin-host", "NAME", kMany, kOpen, nullptr, TakeHostName, "a host name without a port",
        "a host name that the admin address answers to beside addresses and localhost\n(a loopback one: none, others: "
        "any)"},
-      {kServe, "store", "URL", kOne, Secrecy::kUrlWithPassword, "sqlite:whydrop.db", TakeText<&Options::store_url>,
-       "the URL of a store", "sqlite:PATH"},
+      {kServe | kImport | kExport | kBackup, "store", "URL", kOne, Secrecy::kUrlWithPassword, "sqlite:whydrop.db",
+       TakeText<&Options::store_url>, "the URL of a store", "sqlite:PATH"},
       {kServe, "key", "APP_ID=KEY", kMany, kSecret, nullptr, TakeKey<&Options::keys>, kKeyRule,
        "batches of this app's clients need this key, or another one given for it;\nwithout any key, any app id is "
        "taken"},
@@ -153,8 +197,9 @@ const std::vector<OptionRow>& OptionTable() {
       {kServe, "tls-key", "FILE", kOne, kOpen, nullptr, TakeText<&Options::tls_key>, "a file", "PEM private key"},
       {kServe, "trusted-proxy", "CIDR", kMany, kOpen, nullptr, TakeProxy, "ADDRESS/BITS",
        "believe X-Forwarded-For from here"},
-      {kServe, "join-window", "SECONDS", kOne, kOpen, "900", TakeCount<&Options::join_window_s, 0, kLongestS>,
-       "a number of seconds", "how long a connection that one end reported is pending: waits for the other"},
+      {kServe | kImport | kExport | kBackup, "join-window", "SECONDS", kOne, kOpen, "900",
+       TakeCount<&Options::join_window_s, 0, kLongestS>, "a number of seconds",
+       "how long a connection that one end reported is pending: waits for the other"},
       {kServe, "rate-limit", "N", kOne, kOpen, "1000", TakeCount<&Options::rate_limit, 0, 1000000>,
        "a number up to 1000000, 0 for none", "requests a second for each address, for IPv6 each /64; 0: none"},
       {kServe, "max-connections", "N", kOne, kOpen, "10000", TakeCount<&Options::max_connections, 1, 1000000>,
@@ -171,10 +216,24 @@ const std::vector<OptionRow>& OptionTable() {
        "a number of seconds up to 3600", "then wait at most so long for the requests under way"},
       {kServe, "max-lag", "SECONDS", kOne, kOpen, "300", TakeCount<&Options::max_lag_s, 1, kLongestS>,
        "a number of seconds", "/readyz says 503 if answers are further behind what was acknowledged"},
-      {kServe, "log-level", "LEVEL", kOne, kOpen, "info", TakeLogLevel, "debug, info, warning or error",
-       "debug, info, warning or error"},
-      {kServe, "log-format", "FORMAT", kOne, kOpen, "logfmt", TakeLogFormat, "logfmt or json",
-       "logfmt, or json: one object on each line"},
+      {kServe | kImport | kExport | kBackup, "log-level", "LEVEL", kOne, kOpen, "info", TakeLogLevel,
+       "debug, info, warning or error", "debug, info, warning or error"},
+      {kServe | kImport | kExport | kBackup, "log-format", "FORMAT", kOne, kOpen, "logfmt", TakeLogFormat,
+       "logfmt or json", "logfmt, or json: one object on each line"},
+      {kImport | kExport, "app-id", "APP_ID", kOne, kOpen, nullptr, TakeAppId, "an app id",
+       "whose connections they are; import needs it"},
+      {kImport | kExport, "app-version", "VERSION", kOne, kOpen, nullptr, TakeAppVersion, "1-64 bytes of UTF-8",
+       "of the server that wrote the log; for export only those of clients of this version"},
+      {kImport | kExport, "format", "FORMAT", kOne, kOpen, nullptr, TakeFormat, "csv or jsonl",
+       "csv, or jsonl: one object on each line. Without it import looks at the file's\nname, and export writes csv"},
+      {kImport, "platform", "SYSTEM", kOne, kOpen, "linux", TakeFamily, "linux or windows",
+       "whose numbers the errors are"},
+      {kImport, "ignore", "COLUMN", kMany, kOpen, nullptr, TakeIgnored, "a column", "a column that means nothing here"},
+      {kImport, "bad-lines", "WHAT", kOne, kOpen, "refuse", TakeBadLines, "refuse or skip",
+       "refuse: one wrong line, and nothing is imported; skip: leave those lines out.\nEither way the exit code is 3"},
+      {kExport, "filter", "NAME=VALUE", kMany, kOpen, nullptr, TakeFilter,
+       "NAME=VALUE with endpoint, platform, outcome, from, to or tag:<key>",
+       "only these: endpoint, platform, outcome, tag:<key>; from and to in unix seconds"},
   };
   return table;
 }

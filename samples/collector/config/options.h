@@ -13,6 +13,7 @@
 
 #include "samples/collector/http/address.h"
 #include "samples/collector/log_line.h"
+#include "samples/collector/model/os_errors.h"
 
 namespace whydrop::collector {
 
@@ -23,6 +24,9 @@ struct Quota {
   uint64_t batches = 0;
   QuotaPeriod period = QuotaPeriod::kSecond;
 };
+
+enum class FileFormat { kByName, kCsv, kJsonLines };
+enum class BadLines { kRefuse, kSkip };
 
 // Every app has one key, or two while the old one is replaced; as many as were given are valid.
 using KeysByApp = std::map<std::string, std::set<std::string>>;
@@ -52,6 +56,14 @@ struct Options {
   uint32_t max_lag_s = 0;     // not ready if answers are further behind
   LogLevel log_level = LogLevel::kInfo;
   LogFormat log_format = LogFormat::kLogfmt;
+  // Of import and export.
+  std::string app_id;
+  std::string app_version;
+  FileFormat format = FileFormat::kByName;
+  OsFamily family = OsFamily::kLinux;
+  std::set<std::string> ignored_columns;
+  BadLines bad_lines = BadLines::kRefuse;
+  std::map<std::string, std::string> filter;  // by the names that /v1/attribution takes
 };
 
 }  // namespace whydrop::collector

@@ -1,37 +1,13 @@
 #include "samples/collector/model/join.h"
 
+#include "samples/collector/model/os_errors.h"
+
 namespace whydrop::collector {
 namespace {
 
 constexpr int32_t kPlatformWindows = 2;
 constexpr int32_t kPlatformWine = 3;
 constexpr int64_t kOperationAppTimeout = 7;
-
-struct ErrorName {
-  int64_t number;
-  const char* name;
-};
-
-constexpr ErrorName kLinuxErrors[] = {
-    {1, "EPERM"},          {4, "EINTR"},       {13, "EACCES"},        {32, "EPIPE"},      {90, "EMSGSIZE"},
-    {99, "EADDRNOTAVAIL"}, {100, "ENETDOWN"},  {101, "ENETUNREACH"},  {102, "ENETRESET"}, {103, "ECONNABORTED"},
-    {104, "ECONNRESET"},   {105, "ENOBUFS"},   {107, "ENOTCONN"},     {108, "ESHUTDOWN"}, {110, "ETIMEDOUT"},
-    {111, "ECONNREFUSED"}, {112, "EHOSTDOWN"}, {113, "EHOSTUNREACH"},
-};
-constexpr ErrorName kWindowsErrors[] = {
-    {10013, "WSAEACCES"},       {10040, "WSAEMSGSIZE"},  {10049, "WSAEADDRNOTAVAIL"}, {10050, "WSAENETDOWN"},
-    {10051, "WSAENETUNREACH"},  {10052, "WSAENETRESET"}, {10053, "WSAECONNABORTED"},  {10054, "WSAECONNRESET"},
-    {10055, "WSAENOBUFS"},      {10057, "WSAENOTCONN"},  {10058, "WSAESHUTDOWN"},     {10060, "WSAETIMEDOUT"},
-    {10061, "WSAECONNREFUSED"}, {10064, "WSAEHOSTDOWN"}, {10065, "WSAEHOSTUNREACH"},
-};
-
-template <size_t N>
-const char* Find(const ErrorName (&table)[N], int64_t number) {
-  for (const ErrorName& row : table) {
-    if (row.number == number) return row.name;
-  }
-  return nullptr;
-}
 
 bool IsDeath(int32_t cause) { return cause >= WHYDROP_CAUSE_CLIENT_CRASH && cause <= WHYDROP_CAUSE_SYSTEM_DOWN; }
 
@@ -83,8 +59,8 @@ std::string ServerErrorName(const EndRecord& server) {
   const int64_t number = evidence.Get(Field::os_error);
   if (number != 0) {
     const bool windows = server.platform == kPlatformWindows || server.platform == kPlatformWine;
-    const char* name = windows ? Find(kWindowsErrors, number) : Find(kLinuxErrors, number);
-    return std::to_string(number) + (name != nullptr ? std::string(" ") + name : "");
+    const OsError* known = FindOsError(windows ? OsFamily::kWindows : OsFamily::kLinux, number);
+    return std::to_string(number) + (known != nullptr ? std::string(" ") + known->name : "");
   }
   if (evidence.Get(Field::operation) == kOperationAppTimeout) return "time-out";
   if (evidence.IsTrue(Field::peer_closed)) return "recv 0";
