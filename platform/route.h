@@ -13,6 +13,9 @@ namespace whydrop::platform {
 // The device a packet from `local` (family 0: any) to `peer` would leave by; 0 if there is no route.
 uint32_t RouteInterface(const SocketAddress& peer, const SocketAddress& local);
 
+// The device of the default route; 0: none. Sets *route_present if that can be told.
+uint32_t DefaultInterface(Known* route_present);
+
 // False: there is no such device.
 struct InterfaceFacts {
   bool up = false;  // and has a carrier

@@ -16,17 +16,7 @@ void ProbeLink(uint32_t interface_index, Known* up) {
 
 }  // namespace
 
-void ProbeRoute(const SocketIdentity& socket, RouteFacts* out) {
-  const LastErrorKeeper keep_error;
-  *out = {};
-  ProbeLink(socket.interface_index, &out->link_up);
-  out->local_address_present = IsLocalAddress(socket.local);
-  out->route_present = HasRoute(socket.peer);
-}
-
-void ProbeDefaultRoute(RouteFacts* out) {
-  const LastErrorKeeper keep_error;
-  *out = {};
+uint32_t DefaultInterface(Known* route_present) {
   // Addresses reserved for documentation are in nobody's routing table, so they lead where everything unknown does.
   SocketAddress outside_v4;
   outside_v4.family = 4;
@@ -39,11 +29,28 @@ void ProbeDefaultRoute(RouteFacts* out) {
   outside_v6.bytes[15] = 1;
   for (const SocketAddress& outside : {outside_v4, outside_v6}) {
     const Known present = HasRoute(outside);
-    if (present.known) out->route_present = present;
-    if (!present.known || present.value == 0) continue;
-    ProbeLink(RouteInterface(outside, SocketAddress{}), &out->link_up);
-    return;
+    if (present.known) *route_present = present;
+    if (present.known && present.value != 0) return RouteInterface(outside, SocketAddress{});
   }
+  return 0;
+}
+
+void ProbeRoute(const SocketIdentity& socket, RouteFacts* out) {
+  const LastErrorKeeper keep_error;
+  *out = {};
+  ProbeLink(socket.interface_index, &out->link_up);
+  out->local_address_present = IsLocalAddress(socket.local);
+  if (socket.peer.family != 0) {
+    out->route_present = HasRoute(socket.peer);
+  } else {
+    DefaultInterface(&out->route_present);
+  }
+}
+
+void ProbeDefaultRoute(RouteFacts* out) {
+  const LastErrorKeeper keep_error;
+  *out = {};
+  ProbeLink(DefaultInterface(&out->route_present), &out->link_up);
 }
 
 }  // namespace whydrop::platform

@@ -34,7 +34,8 @@ struct SocketIdentity {
   bool stream = false;
   SocketAddress local;
   SocketAddress peer;
-  uint32_t interface_index = 0;  // the device that holds the local address and the route to the peer; 0 unknown
+  // The device that holds the local address and the route to the peer, without a peer the default route's; 0 unknown.
+  uint32_t interface_index = 0;
   bool peer_loopback = false;
   bool tunnel = false;  // the device is a tunnel (tun, wireguard, ppp)
 };
@@ -59,7 +60,7 @@ struct RouteFacts {
 bool IdentifySocket(intptr_t socket, SocketIdentity* out);
 // Leaves everything unknown when the descriptor is no longer that socket.
 void ProbeSocket(const SocketIdentity& socket, SocketFacts* out);
-// By sockets of our own; sends no packet.
+// By sockets of our own; sends no packet. Of a socket that is connected to nobody: the default route's.
 void ProbeRoute(const SocketIdentity& socket, RouteFacts* out);
 // The same for the default route, for a connection that never stood.
 void ProbeDefaultRoute(RouteFacts* out);

@@ -129,6 +129,9 @@ bool IdentifySocket(intptr_t socket, SocketIdentity* out) {
     found.peer_loopback = IsLoopback(found.peer);
     found.interface_index = RouteInterface(found.peer, found.local);
     if (QueryInterface(found.interface_index, &facts)) found.tunnel = facts.tunnel;
+  } else {
+    Known route_present;
+    found.interface_index = DefaultInterface(&route_present);
   }
   *out = found;
   return true;

@@ -55,6 +55,7 @@ void GameEnd::Open(int32_t protocol) {
   info.protocol = protocol;
   info.endpoint = "lab";
   info.token = token_.c_str();
+  info.previous = previous_;
   conn_ = whydrop_conn_open(&info);
   udp_ = protocol == WHYDROP_UDP;
 }
@@ -67,6 +68,8 @@ void GameEnd::Take(net_socket socket) {
 }
 
 bool GameEnd::Connect(const std::string& host, const std::string& port, int timeout_ms) {
+  server_host_ = host;
+  server_port_ = port;
   Open(WHYDROP_TCP);
   net_failure failure{};
   const net_socket socket = net_connect(host.c_str(), port.c_str(), timeout_ms, &failure);
@@ -76,6 +79,11 @@ bool GameEnd::Connect(const std::string& host, const std::string& port, int time
   }
   Take(socket);
   return true;
+}
+
+bool GameEnd::Reconnect(int timeout_ms) {
+  token_ += ".again";
+  return Connect(server_host_, server_port_, timeout_ms);
 }
 
 bool GameEnd::OpenUdp(const std::string& host, const std::string& port, bool connected) {
@@ -142,6 +150,7 @@ long GameEnd::ReceiveSome() {
   for (const Reason& reason : kReasons) {
     if (std::memchr(data, reason.letter, static_cast<size_t>(count)) == nullptr) continue;
     announced_ = reason.value;
+    told_ = true;
     whydrop_conn_expect_close(conn_, reason.value);
   }
   return count;
@@ -168,8 +177,13 @@ void GameEnd::Finish(const char* call, const std::string& error, whydrop_cause c
   std::printf("end %s %s %s\n", call, error.c_str(), whydrop_cause_name(cause));
   std::fflush(stdout);
   (void)whydrop_conn_close(conn_, reason);
+  LetGo();
+}
+
+void GameEnd::LetGo() {
   if (socket_ != NET_NO_SOCKET) net_close(socket_);
   socket_ = NET_NO_SOCKET;
+  previous_ = conn_;
   conn_ = 0;
 }
 
@@ -192,7 +206,9 @@ bool GameEnd::Announce(const std::string& name) {
   whydrop_conn_expect_close(conn_, reason->value);
   int error = 0;
   const long sent = Write(&reason->letter, 1, &error);
-  if (sent > 0) whydrop_conn_sent(conn_, static_cast<uint64_t>(sent));
+  if (sent != 1) return false;
+  sent_ += 1;
+  whydrop_conn_sent(conn_, 1);
   return true;
 }
 
@@ -200,14 +216,14 @@ std::string GameEnd::Close(const std::string& name) {
   if (!IsOpen()) return "nothing";
   const Reason* reason = FindReason(name);
   const whydrop_cause cause = whydrop_conn_close(conn_, reason != nullptr ? reason->value : announced_);
-  net_close(socket_);
-  socket_ = NET_NO_SOCKET;
-  conn_ = 0;
+  LetGo();
   return whydrop_cause_name(cause);
 }
 
 std::string GameEnd::Counts() const {
-  return "sent " + std::to_string(sent_) + " received " + std::to_string(received_);
+  const net_view view = IsOpen() ? net_look(socket_) : net_view{0, 0, 2};
+  return std::to_string(sent_) + " " + std::to_string(received_) + " " + std::to_string(view.unacknowledged) + " " +
+         std::to_string(view.unread) + " " + std::to_string(view.end) + (told_ ? " told" : " untold");
 }
 
 void GameEnd::Tick() {
@@ -222,8 +238,7 @@ void GameEnd::Tick() {
     const whydrop_cause cause = whydrop_conn_close(conn_, reason->value);
     std::printf("end close %s %s\n", reason->name, whydrop_cause_name(cause));
     std::fflush(stdout);
-    net_close(socket_);
-    socket_ = NET_NO_SOCKET;
+    LetGo();
     return;
   }
   const whydrop_cause cause = whydrop_conn_failed(conn_, WHYDROP_OP_APP_TIMEOUT, 0);

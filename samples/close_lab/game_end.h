@@ -22,6 +22,8 @@ class GameEnd {
   net_socket socket() const { return socket_; }
 
   bool Connect(const std::string& host, const std::string& port, int timeout_ms);
+  // As a player does: to the same server again, after the connection has ended.
+  bool Reconnect(int timeout_ms);
   bool OpenUdp(const std::string& host, const std::string& port, bool connected);
   void Accept(net_socket socket);
 
@@ -35,6 +37,8 @@ class GameEnd {
   // `reason` is empty for an error of the game's own: no answer.
   void SetPatience(uint64_t ms, const std::string& reason);
   bool Announce(const std::string& reason);
+  // A close was announced to this end.
+  bool WasTold() const { return told_; }
   // Closes; the verdict's name.
   std::string Close(const std::string& reason);
   std::string Counts() const;
@@ -48,14 +52,17 @@ class GameEnd {
   long ReceiveSome();
   void Fail(int32_t operation, int error);
   void Finish(const char* call, const std::string& error, whydrop_cause cause, int32_t reason);
+  void LetGo();
   long Write(const char* data, size_t size, int* error) const;
 
   std::string token_;
+  std::string server_host_, server_port_;
   std::string host_, port_;  // of a datagram's destination, when the socket has none
   net_socket socket_ = NET_NO_SOCKET;
-  whydrop_conn conn_ = 0;
+  whydrop_conn conn_ = 0, previous_ = 0;
   bool udp_ = false;
   bool reading_ = true;
+  bool told_ = false;
   int32_t announced_ = WHYDROP_CLOSE_NORMAL;
   size_t beat_bytes_ = 0;
   uint64_t beat_every_ms_ = 0, beat_at_ms_ = 0;

@@ -28,8 +28,9 @@ void PrintOutcome(const Outcome& outcome);
 void PrintSummary(const std::vector<Outcome>& outcomes, const std::vector<Skipped>& skipped);
 void PrintJson(const std::vector<Outcome>& outcomes, const std::vector<Skipped>& skipped);
 
-// Whether the run meets what is promised: joined right in 99 of 100, the client's word right or honestly wider in all,
-// exactly right in 60 of 100, unknown in at most 5, and nothing wrong with high confidence.
+// Whether the run meets what is promised: joined exactly right in 99 of 100 (as near as can be is not), the client's word
+// right or honestly wider in all, exactly right in 60 of 100, unknown in at most 5, and nothing wrong with high
+// confidence.
 bool MeetsBars(const Figures& figures);
 
 }  // namespace close_lab

@@ -61,6 +61,7 @@ class Peer {
   std::string Listen(const Words& words);
   std::string Accept(const Words& words);
   std::string Connect(const Words& words);
+  std::string Reconnect(const Words& words);
   std::string Udp(const Words& words);
   std::string UdpListen(const Words& words);
   std::string FillBacklog(const Words& words);
@@ -95,6 +96,7 @@ class Peer {
 // listen HOST [BACKLOG]            takes a free port and tells it
 // accept on|off
 // connect HOST PORT [TIMEOUT_MS]
+// reconnect                        to the same server, after the connection has ended
 // udp HOST PORT [unconnected]      a connection of datagrams
 // udp-listen HOST                  sends every datagram back, tells its port
 // fill-backlog HOST PORT COUNT     connections that nobody will accept
@@ -111,7 +113,8 @@ class Peer {
 // close [REASON]
 // freeze                           the main loop stops, the process lives
 // end exit|exit-note|_exit|segv|segv-reporter|abort
-// seen                             what was sent and received
+// seen                             bytes sent, received, not acknowledged and unread, the end (net_look) and whether a
+//                                  close was announced to it
 // report                           to the collector, while it lives
 // stop                             an orderly end of the process
 const std::map<std::string, Peer::Command>& Peer::Commands() {
@@ -119,6 +122,7 @@ const std::map<std::string, Peer::Command>& Peer::Commands() {
       {"listen", &Peer::Listen},
       {"accept", &Peer::Accept},
       {"connect", &Peer::Connect},
+      {"reconnect", &Peer::Reconnect},
       {"udp", &Peer::Udp},
       {"udp-listen", &Peer::UdpListen},
       {"fill-backlog", &Peer::FillBacklog},
@@ -168,6 +172,8 @@ std::string Peer::Accept(const Words& words) {
 std::string Peer::Connect(const Words& words) {
   return game_.Connect(Word(words, 1), Word(words, 2), Number(words, 3, kConnectMs)) ? "ok" : "ok failed";
 }
+
+std::string Peer::Reconnect(const Words&) { return game_.Reconnect(kConnectMs) ? "ok" : "ok failed"; }
 
 std::string Peer::Udp(const Words& words) {
   return game_.OpenUdp(Word(words, 1), Word(words, 2), Word(words, 3) != "unconnected") ? "ok" : "no socket";
@@ -250,7 +256,7 @@ std::string Peer::Patience(const Words& words) {
   return "ok";
 }
 
-std::string Peer::Announce(const Words& words) { return game_.Announce(Word(words, 1)) ? "ok" : "no such reason"; }
+std::string Peer::Announce(const Words& words) { return game_.Announce(Word(words, 1)) ? "ok" : "no: not sent"; }
 
 std::string Peer::HalfClose(const Words&) {
   net_finish_sending(game_.socket());

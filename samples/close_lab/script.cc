@@ -4,6 +4,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <sstream>
 #include <thread>
 
@@ -13,8 +14,10 @@ namespace close_lab {
 namespace {
 
 constexpr int kAnswerMs = 30000;
-constexpr int kGoneMs = 10000;
-constexpr int kStepMs = 50;
+constexpr int kGoneMs = 30000;
+constexpr int kStepMs = 20;
+constexpr int kHearMs = 20000;
+constexpr int kBusyTimes = 3;  // a busy machine takes so much longer
 constexpr int kSlowRttMs = 60;
 
 using Words = std::vector<std::string>;
@@ -41,9 +44,11 @@ struct Shorthand {
 };
 constexpr Shorthand kShorthands[] = {
     {"beats", "both beat 64 200"},
-    {"quiet", "connect; beats; wait 500; both beat 0 0; wait 200"},
-    {"echo", "s udp-listen {s}; c udp {s} {port}; c send 10; wait 200"},
-    {"unread", "$1 read off; s send 500; wait 200"},
+    {"play", "beats; hear c 192; hear s 192"},
+    {"quiet", "connect; beats; hear c 128; hear s 128; both beat 0 0; settle"},
+    {"fast", "connect; both beat 64 33; hear c 640; hear s 640"},
+    {"echo", "s udp-listen {s}; c udp {s} {port} $1; c send 10; hear c 10"},
+    {"unread", "$1 read off; s send 500; acked s"},
     {"drop", "r-fw -A FORWARD -j DROP"},
     {"reject", "r-fw -I FORWARD -p tcp -j REJECT --reject-with $1"},
     {"reject-udp", "r-fw -I FORWARD -p udp -j REJECT --reject-with $1"},
@@ -53,9 +58,18 @@ constexpr Shorthand kShorthands[] = {
     {"small-window", "$1-sysctl net/ipv4/tcp_rmem 4096 4096 4096"},
     {"few-syns", "c-sysctl net/ipv4/tcp_syn_retries 1; c-sysctl net/ipv4/tcp_syn_linear_timeouts 0"},
     {"narrow", "r-ip link set s0 mtu 1300; s-ip link set eth0 mtu 1300"},
+    // Home routers that stop working for a host which sent fragments.
+    {"wedging",
+     "r-fw -A FORWARD -f -m recent --set --name wedged --rsource -j DROP; "
+     "r-fw -A FORWARD -m recent --rcheck --name wedged --rsource -j DROP; "
+     "r-fw -A FORWARD -m recent --rcheck --name wedged --rdest -j DROP"},
     {"mute-router", "r-fw -A OUTPUT {too-big} -j DROP"},
     {"destroy", "$1-tool ss -K -t state established"},
-    {"nat", "r-sysctl net/netfilter/nf_conntrack_tcp_loose $1; r-fw -t nat -A POSTROUTING -o s0 -j MASQUERADE"},
+    // With the relay every packet is forwarded twice; only on the server's side of it addresses are translated.
+    {"nat",
+     "relayed r-fw -t raw -A PREROUTING -i c0 -j CT --notrack; relayed r-fw -t raw -A PREROUTING -i lab0 -j CT "
+     "--notrack; "
+     "r-sysctl net/netfilter/nf_conntrack_tcp_loose $1; r-fw -t nat -A POSTROUTING -o s0 -j MASQUERADE"},
     {"invalid", "r-fw -A FORWARD -p tcp -m conntrack --ctstate INVALID -j $1"},
     {"forget", "r-tool conntrack -F"},
     // The machine is gone with its sockets, and nothing of what it says at that reaches anybody.
@@ -85,6 +99,13 @@ struct End {
   std::string how_gone;
 };
 
+// What a peer says of its connection so far.
+struct Seen {
+  long sent = 0, received = 0, unacknowledged = 0, unread = 0;
+  int end = 0;
+  std::string told;
+};
+
 class Run {
  public:
   Run(const Experiment& experiment, int number, const LabSettings& settings);
@@ -98,6 +119,9 @@ class Run {
   bool DoPeer(const std::string& verb, const std::string& rest, bool* known);
   bool Connect();
   bool Await(End* end, int timeout_ms);
+  bool Ask(End* end, Seen* seen);
+  bool Until(const std::string& what, const std::function<bool(const Seen&, const Seen&)>& holds);
+  bool DoWaiting(const std::string& verb, const std::string& rest, bool* known);
   void Wait(int ms);
   bool Tell(End* end, const std::string& command, std::string* answer);
   bool Gone(End* end);
@@ -108,6 +132,7 @@ class Run {
 
   const Experiment& experiment_;
   const LabSettings& settings_;
+  int rtt_ms_;
   Topology hosts_;
   End client_, server_;
   std::string port_;
@@ -122,7 +147,8 @@ std::string AppIdOf(const std::string& id, int number) {
 }
 
 Run::Run(const Experiment& experiment, int number, const LabSettings& settings)
-    : experiment_(experiment), settings_(settings) {
+    : experiment_(experiment), settings_(settings), rtt_ms_(settings.rtt_ms) {
+  if (rtt_ms_ == 0 && (experiment.base->needs & kRelay) != 0) rtt_ms_ = kSlowRttMs;
   for (End* end : {&client_, &server_}) {
     end->settings.app_id = AppIdOf(experiment.id, number);
     end->settings.token = end->settings.app_id;
@@ -170,7 +196,7 @@ void Run::Wait(int ms) {
 }
 
 bool Run::Await(End* end, int timeout_ms) {
-  for (int waited_ms = 0; waited_ms < timeout_ms && end->saw.empty(); waited_ms += kStepMs) {
+  for (int waited_ms = 0; waited_ms < kBusyTimes * timeout_ms && end->saw.empty(); waited_ms += kStepMs) {
     if (samples::Interrupted()) return false;
     Wait(kStepMs);
   }
@@ -194,6 +220,57 @@ bool Run::Tell(End* end, const std::string& command, std::string* answer) {
   }
   error_ = command + ": the peer does not answer";
   return false;
+}
+
+bool Run::Ask(End* end, Seen* seen) {
+  std::string answer;
+  if (!Tell(end, "seen", &answer)) return false;
+  std::istringstream(answer) >> seen->sent >> seen->received >> seen->unacknowledged >> seen->unread >> seen->end >>
+      seen->told;
+  return true;
+}
+
+bool Run::Until(const std::string& what, const std::function<bool(const Seen&, const Seen&)>& holds) {
+  Seen client, server;
+  for (int waited_ms = 0; waited_ms < kHearMs; waited_ms += kStepMs) {
+    if (samples::Interrupted() || !Ask(&client_, &client) || !Ask(&server_, &server)) return false;
+    if (holds(client, server)) return true;
+    Wait(kStepMs);
+  }
+  error_ = "in vain: " + what;
+  return false;
+}
+
+// Commands that wait for what has to be there, not for time.
+bool Run::DoWaiting(const std::string& verb, const std::string& rest, bool* known) {
+  const bool of_client = rest[0] == 'c';
+  const long bytes = std::atol(Rest(rest).c_str());
+  *known = true;
+  using Holds = std::function<bool(const Seen&)>;
+  const struct {
+    const char* name;
+    Holds holds;
+  } kOfOne[] = {
+      {"hear", [=](const Seen& seen) { return seen.received >= bytes; }},
+      {"unread-at", [=](const Seen& seen) { return seen.unread >= bytes; }},
+      {"acked", [](const Seen& seen) { return seen.unacknowledged == 0; }},
+      {"arrived", [](const Seen& seen) { return seen.end != 0; }},
+      {"broken", [](const Seen& seen) { return seen.end == 2; }},
+  };
+  for (const auto& row : kOfOne) {
+    if (verb != row.name) continue;
+    return Until(verb + " " + rest, [&](const Seen& c, const Seen& s) { return row.holds(of_client ? c : s); });
+  }
+  if (verb == "settle") {
+    return Until(verb, [](const Seen& c, const Seen& s) {
+      return c.received == s.sent && s.received == c.sent && c.unacknowledged == 0 && s.unacknowledged == 0;
+    });
+  }
+  *known = verb == "told" || verb == "untold";
+  Seen seen;
+  if (!*known || !Ask(of_client ? &client_ : &server_, &seen)) return false;
+  if (seen.told != verb) error_ = "the announcement of the close: " + seen.told + ", expected " + verb;
+  return seen.told == verb;
 }
 
 bool Run::Connect() {
@@ -264,9 +341,12 @@ bool Run::Do(const std::string& command) {
   if (known) return done;
   const bool host_done = DoHost(verb, rest, &known);
   if (known) return host_done;
+  if (verb == "relayed") return rtt_ms_ == 0 || Do(rest);
+  const bool waited = DoWaiting(verb, rest, &known);
+  if (known) return waited;
   if (verb == "connect") return Connect();
   // Scripts are written for a path without delay: what one step sent has to arrive, and to be answered, before the next.
-  if (verb == "wait") return Wait(std::atoi(rest.c_str()) + 2 * settings_.rtt_ms), true;
+  if (verb == "wait") return Wait(std::atoi(rest.c_str()) + 2 * rtt_ms_), true;
   if (verb == "await") return Await(rest[0] == 'c' ? &client_ : &server_, std::atoi(Rest(rest).c_str()));
   for (const Shorthand& shorthand : kShorthands) {
     if (verb == shorthand.name) return DoAll(Replaced(shorthand.script, "$1", rest));
@@ -310,9 +390,8 @@ std::string Run::Saw(const End& end) const {
 }
 
 void Run::Carry(Outcome* outcome) {
-  const bool slow = settings_.rtt_ms == 0 && (experiment_.base->needs & kRelay) != 0;
-  bool fine = hosts_.Build(experiment_.family, slow ? kSlowRttMs : settings_.rtt_ms, &error_) &&
-              StartPeer(&server_, Host::kServer) && StartPeer(&client_, Host::kClient);
+  bool fine = hosts_.Build(experiment_.family, rtt_ms_, &error_) && StartPeer(&server_, Host::kServer) &&
+              StartPeer(&client_, Host::kClient);
   fine = fine && DoAll(experiment_.base->script);
   // The client's word alone comes first: the collector has not heard the server yet.
   const std::string& app = client_.settings.app_id;

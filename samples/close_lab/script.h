@@ -4,8 +4,15 @@
 // A script's commands, separated by ';'; c, s and r stand for client, server and router:
 //   c COMMAND, s COMMAND, both COMMAND   to the peers; their commands are listed in peer.cc
 //   connect                              the server listens, the client connects, the server accepts
-//   wait MS                              time passes, and two round trips of --rtt with it
-//   await c|s MS                         until that end saw its connection's end, or for so long
+//   hear c|s BYTES                       until that end has received so much
+//   unread-at c|s BYTES                  until so much lies there unread
+//   acked c|s                            until all that it sent is acknowledged
+//   arrived c|s, broken c|s              until its peer's end, or a reset, has arrived there, read or not
+//   settle                               until each end has what the other sent, and all is acknowledged
+//   wait MS                              time passes, and two round trips with it: where the time is the point
+//   await c|s MS                         until that end saw its connection's end; MS is what it takes on a quiet machine
+//   relayed COMMAND                      only where packets are held back
+//   told c, untold c                     the close was announced to it, or was not: else the case has failed
 //   c-signal NAME, s-signal NAME         KILL TERM STOP CONT
 //   c-gone, s-gone                       that process has ended
 //   s-reboot                             from now on the server's machine has another boot id

@@ -7,7 +7,7 @@
 namespace close_lab {
 namespace {
 
-constexpr int kRelayStartMs = 5000;
+constexpr int kRelayStartMs = 30000;
 
 struct Replacement {
   const char* name;

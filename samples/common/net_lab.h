@@ -31,6 +31,14 @@ long net_udp_send_to(net_socket socket, const char* host, const char* port, cons
 /* Sends back whatever has arrived; returns how many datagrams. */
 int net_udp_echo(net_socket socket);
 
+/* What can be seen of a socket without taking anything from it. */
+typedef struct {
+  long unacknowledged; /* bytes sent that the peer's system has not acknowledged */
+  long unread;         /* bytes that wait to be read */
+  int end;             /* 1: the peer's end has arrived, 2: an error has */
+} net_view;
+net_view net_look(net_socket socket);
+
 /* The socket's pending error, which this call takes away. */
 int net_take_error(net_socket socket);
 

@@ -1,10 +1,13 @@
 /* The close lab's sockets on Linux. */
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -111,6 +114,16 @@ int net_udp_echo(net_socket socket) {
     ++echoed;
   }
   return echoed;
+}
+
+net_view net_look(net_socket socket) {
+  net_view view = {0, 0, 0};
+  struct pollfd query = {(int)socket, POLLRDHUP, 0};
+  int bytes = 0;
+  if (ioctl((int)socket, SIOCOUTQ, &bytes) == 0) view.unacknowledged = bytes;
+  if (ioctl((int)socket, SIOCINQ, &bytes) == 0) view.unread = bytes;
+  if (poll(&query, 1, 0) == 1) view.end = (query.revents & (POLLERR | POLLHUP)) != 0 ? 2 : 1;
+  return view;
 }
 
 int net_take_error(net_socket socket) {

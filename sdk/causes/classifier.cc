@@ -67,15 +67,6 @@ bool IsDeath(const Evidence& e, const Verdict& verdict) {
   return IsInherited(e) && verdict.rule == kInheritedRule.name && verdict.cause >= WHYDROP_CAUSE_CLIENT_CRASH;
 }
 
-// Milliseconds from the connection's beginning to its end, as this end saw it. False: not known.
-bool EndAge(const Evidence& e, int64_t* age_ms) {
-  const Field begin = e.Has(Field::connected_ms) ? Field::connected_ms : Field::opened_ms;
-  const Field end = e.Has(Field::failure_ms) ? Field::failure_ms : Field::ended_ms;
-  if (!e.Has(begin) || !e.Has(end) || e.Get(begin) < 0 || e.Get(end) < e.Get(begin)) return false;
-  *age_ms = e.Get(end) - e.Get(begin);
-  return true;
-}
-
 bool IsServerEndEarlier(const Evidence& client, const Evidence* server) {
   int64_t client_ms = 0;
   int64_t server_ms = 0;

@@ -103,10 +103,12 @@ bool WindowClosed(const Evidence& e) {
   return IsEstablished(e) && IsTcp(e) && IsTimeout(e) && Is(e, Field::snd_wnd_bytes, 0) &&
          AtMost(e, Field::last_ack_recv_ms, kAckFlowsMs);
 }
-// Data that was sent so shortly before says nothing: Linux itself waits at least this long before it sends it again.
+// Data that was sent so shortly before says nothing: Linux itself waits at least this long before it sends it again. What
+// has not left at all is another matter.
 bool NothingOverdue(const Evidence& e) {
   return Is(e, Field::outq_bytes, 0) ||
-         (e.Has(Field::outq_bytes) && Is(e, Field::retransmits, 0) && AtMost(e, Field::last_data_sent_ms, kMinRtoMs));
+         (e.Has(Field::outq_bytes) && Is(e, Field::retransmits, 0) && AtMost(e, Field::last_data_sent_ms, kMinRtoMs) &&
+          !IsPositive(e, Field::notsent_bytes));
 }
 bool AcksButNoAnswer(const Evidence& e) {
   return IsEstablished(e) && IsTcp(e) && IsAppTimeout(e) && NothingOverdue(e) &&

@@ -57,6 +57,15 @@ inline bool IsSilenceBefore(const Evidence& e) {
 }
 inline bool IsTimeout(const Evidence& e) { return IsError(e, ErrorKind::kTimedOut) || IsAppTimeout(e); }
 
+// Milliseconds from the connection's beginning to its end, as this end saw it. False: not known.
+inline bool EndAge(const Evidence& e, int64_t* age_ms) {
+  const Field begin = e.Has(Field::connected_ms) ? Field::connected_ms : Field::opened_ms;
+  const Field end = e.Has(Field::failure_ms) ? Field::failure_ms : Field::ended_ms;
+  if (!e.Has(begin) || !e.Has(end) || e.Get(begin) < 0 || e.Get(end) < e.Get(begin)) return false;
+  *age_ms = e.Get(end) - e.Get(begin);
+  return true;
+}
+
 // The machine's own network has nothing to do with it.
 inline bool IsLocalNetworkFine(const Evidence& e) {
   return e.IsTrue(Field::link_up) && e.IsTrue(Field::local_address_present) && e.IsTrue(Field::route_present);

@@ -96,6 +96,14 @@ bool BothReset(const View& v) {
   return IsClientReset(v) && IsServerReset(v) && Is(*v.client, Field::retransmits, 0) &&
          Is(*v.server, Field::retransmits, 0);
 }
+// The server had not closed, and heard nothing any more from a machine that is alive, not even its answer to what came too
+// late. So what stands in the way, and reset the client, is that machine itself or next to it.
+bool ResetByOwnSide(const View& v) {
+  int64_t client_ms = 0, server_ms = 0;
+  return IsClientReset(v) && IsLocalNetworkFine(*v.client) && v.server != nullptr && IsTimeout(*v.server) &&
+         IsSilenceBefore(*v.server) && EndAge(*v.client, &client_ms) && EndAge(*v.server, &server_ms) &&
+         client_ms < server_ms;
+}
 bool OneReset(const View& v) {
   return (IsClientReset(v) && IsServerSilent(v)) || (IsClientSilent(v) && IsServerReset(v));
 }
@@ -172,6 +180,10 @@ constexpr JoinedRule kJoinedRules[] = {
       "sent "
       "the resets."},
      BothReset},
+    {{"joined-reset-by-own-side", 0, WHYDROP_CAUSE_LOCAL_FIREWALL, kLow,
+      "The client was reset ({error}), but the server had not closed and from then on heard nothing any more "
+      "({server.error}): the client's own machine, or something next to it, answers in the server's name."},
+     ResetByOwnSide},
     {{"joined-one-reset", 0, WHYDROP_CAUSE_PATH_STATE_LOST, kLow,
       "Client: {end}; server: {server.end}. Neither had closed: something between them forgot the connection or reset "
       "it, which cannot be told apart."},

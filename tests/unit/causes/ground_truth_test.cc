@@ -2,59 +2,15 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <fstream>
 #include <map>
 #include <set>
 #include <string>
 #include <vector>
 
-#include "causes/classifier.h"
-#include "evidence_text.h"
+#include "recorded_closes.h"
 
 namespace whydrop {
 namespace {
-
-struct Close {
-  std::string id, cause;
-  bool has_client = false, has_server = false;
-  Evidence client, server;
-};
-
-const char kFolder[] = WHYDROP_SOURCE_DIR "/tests/golden/ground_truth/";
-
-std::vector<Close> ReadCloses() {
-  std::vector<Close> closes;
-  std::ifstream file(std::string(kFolder) + "closes.txt");
-  Close close;
-  std::string client, server;
-  while (file >> close.id >> close.cause >> client >> server) {
-    close.has_client = client != "-";
-    close.has_server = server != "-";
-    close.client = EvidenceOf(close.has_client ? client : "");
-    close.server = EvidenceOf(close.has_server ? server : "");
-    closes.push_back(close);
-  }
-  return closes;
-}
-
-bool IsIn(const std::string& list, const std::string& name) {
-  return ("," + list + ",").find("," + name + ",") != std::string::npos;
-}
-
-struct Allowed {
-  std::string exact, wider;
-};
-
-std::map<std::string, Allowed> ReadAllowed() {
-  std::map<std::string, Allowed> allowed;
-  std::ifstream file(std::string(kFolder) + "allowed.txt");
-  std::string cause, exact, wider;
-  while (file >> cause >> exact >> wider) allowed[cause] = {exact, wider};
-  return allowed;
-}
-
-// Nothing was reported by this end: neither an error nor a close.
-bool SawNothing(const Evidence& e) { return !e.Has(Field::error_kind) && !e.Has(Field::peer_closed); }
 
 TEST_CASE("the client's verdict on the recorded closes is right, honestly wider or unknown") {
   const auto allowed = ReadAllowed();
@@ -89,48 +45,6 @@ TEST_CASE("the client's verdict on the recorded closes is right, honestly wider 
   CHECK(exact >= 73);
   CHECK(wrong == 0);
   CHECK(unknown * 20 <= living);
-}
-
-Verdict Join(const Close& close, const Evidence& client) {
-  ServerContext context;
-  context.seen = close.has_server;
-  context.window_passed = true;
-  context.end_recorded = close.has_server && !SawNothing(close.server);
-  return ClassifyJoined(&client, close.has_server ? &close.server : nullptr, context, false).verdict;
-}
-
-// What the next launch finds after this end of the client, which left no record of its own while it lived.
-bool LaterEvidence(const std::string& cause, Evidence* client) {
-  client->Set(Field::protocol, WHYDROP_TCP);
-  client->Set(Field::established, 1);
-  if (cause == "local_close") {
-    client->Set(Field::closed_locally, 1);
-    return true;
-  }
-  SessionEvidence session;
-  session.same_boot_known = session.same_boot = session.heartbeat_ever = true;
-  session.heartbeat_ms = session.tick_ms = 60000;
-  if (cause == "client_crash") {
-    session.crash_marker = true;
-  } else if (cause == "clean_exit") {
-    session.clean_mark = true;
-  } else if (cause == "client_hang") {
-    session.heartbeat_ms = 50000;
-  } else if (cause == "local_link_down") {
-    client->Set(Field::link_down_at_death, 1);  // the cable was out when the process was killed
-  } else if (cause != "client_killed") {
-    return false;
-  }
-  const Verdict end = ClassifySessionEnd(session);
-  client->Set(Field::session_end, end.cause);
-  client->Set(Field::session_end_confidence, static_cast<int64_t>(end.confidence));
-  return true;
-}
-
-// The client's record as the collector would have it: taken while it lived, or at the next launch.
-bool ClientRecord(const Close& close, Evidence* client) {
-  *client = close.client;
-  return close.has_client || LaterEvidence(close.cause, client);
 }
 
 enum Ends { kServerEnd = 1, kClientEnd = 2 };
@@ -169,14 +83,6 @@ int JoinedRight(const std::vector<Close>& closes) {
     if (ClientRecord(close, &client)) right += close.cause == CauseName(Join(close, client).cause);
   }
   return right;
-}
-
-std::vector<Close> ClosesWithCause() {
-  std::vector<Close> closes;
-  for (const Close& close : ReadCloses()) {
-    if (close.cause != "-") closes.push_back(close);
-  }
-  return closes;
 }
 
 std::string Share(int part, size_t whole) {

@@ -282,6 +282,16 @@ TEST_CASE("a reset that the client's own machine sent is none between the two en
   CheckJoined(refused, kSilence, 0, WHYDROP_CAUSE_LOCAL_FIREWALL, Confidence::kMedium);
 }
 
+TEST_CASE("a reset that the server did not send, and after which it hears nothing, comes from the client's own side") {
+  const std::string fine = std::string(kReset) + ",link_up=1,local_address_present=1,route_present=1";
+  const std::string silence = std::string(kSilence) + ",failure_ms=9000";
+  CheckJoined(At(fine.c_str(), 5000), At(silence.c_str(), 8000), 0, WHYDROP_CAUSE_LOCAL_FIREWALL, Confidence::kLow);
+  // The server gave up first, so that the reset is its own; or one of the two times is not known.
+  CheckJoined(At(fine.c_str(), 8000), At(kSilence, 5000), 0, WHYDROP_CAUSE_SERVER_RESET, Confidence::kMedium);
+  CheckJoined(fine, silence, 0, WHYDROP_CAUSE_SERVER_RESET, Confidence::kMedium);
+  CheckJoined(At(kReset, 5000), At(silence.c_str(), 8000), 0, WHYDROP_CAUSE_SERVER_RESET, Confidence::kMedium);
+}
+
 TEST_CASE("retransmissions that a busy sender put off are silence all the same") {
   const std::string overdue = std::string(kAmbiguousReset) + ",sending_for_ms=5000,last_ack_recv_ms=2040,rtt_us=202000";
   CheckJoined(overdue, kReset, 0, WHYDROP_CAUSE_PATH_STATE_LOST, Confidence::kMedium);

@@ -230,6 +230,9 @@ TEST_CASE("evidence just beyond a rule's limits is judged by the next rule or by
       {"none",
        "established=1,protocol=1,operation=7,outq_bytes=7,retransmits=0,last_data_sent_ms=201,last_ack_recv_ms=2000,"
        "last_data_recv_ms=2001"},
+      {"none",
+       "established=1,protocol=1,operation=7,outq_bytes=7,notsent_bytes=7,retransmits=0,last_data_sent_ms=20,"
+       "last_ack_recv_ms=200,last_data_recv_ms=2001"},
       {"tcp-silence",
        "established=1,protocol=1,error_kind=4,retransmits=1,outq_bytes=1449,snd_mss_bytes=1448,last_data_recv_ms=1001"},
       {"tcp-silence",
