@@ -215,6 +215,29 @@ class ServerRole(unittest.TestCase):
         self.assertEqual(collector.causes(), {"server_close": 40 * 28, "unknown": total - 40 * 28})
         last.quit()
 
+    def test_memory_and_descriptors_stay_flat_while_players_come_and_go(self):
+        collector = self.collector()
+        server = self.server(collector.url, 1000)
+        seconds = 120 if os.environ.get("WHYDROP_TEST_FULL") else 10
+
+        def play(until):
+            while time.monotonic() < until:
+                server.say("open 200")
+                server.say("close 200")
+                server.say("busy 300")
+            self.assertEqual(server.flush()["lost"], 0)
+            return server.cost()["resident_kib"]
+
+        def descriptors():
+            return len(os.listdir(f"/proc/{server.process.pid}/fd"))
+        began = time.monotonic()
+        warm_kib = play(began + seconds / 4)
+        warm_descriptors = descriptors()
+        end_kib = play(began + seconds)
+        eventually(lambda: descriptors() <= warm_descriptors, "descriptors were left open")  # an upload may be under way
+        self.assertLess(end_kib - warm_kib, 1024)  # one more batch or one more page of the allocator is no leak
+        self.assertEqual(server.flush()["dropped"], 0)
+
     def test_a_server_that_misses_three_reports_is_dead_until_it_reports_again(self):
         collector = self.collector("--join-window", "1")
         server = self.server(collector.url, 5)
