@@ -99,9 +99,12 @@ bool IsUdpPortClosed(const Evidence& e) {
 }
 bool UdpRefused(const Evidence& e) { return IsUdpPortClosed(e) && Is(e, Field::bytes_received, 0); }
 
+// Probes of a closed window come ever more seldom, so an old acknowledgement proves nothing as long as no probe is
+// unanswered.
 bool WindowClosed(const Evidence& e) {
+  const bool all_answered = Is(e, Field::probes, 0) && Is(e, Field::retransmits, 0);
   return IsEstablished(e) && IsTcp(e) && IsTimeout(e) && Is(e, Field::snd_wnd_bytes, 0) &&
-         AtMost(e, Field::last_ack_recv_ms, kAckFlowsMs);
+         (all_answered || AtMost(e, Field::last_ack_recv_ms, kAckFlowsMs));
 }
 // Data that was sent so shortly before says nothing: Linux itself waits at least this long before it sends it again. What
 // has not left at all is another matter.

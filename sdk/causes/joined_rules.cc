@@ -92,6 +92,12 @@ bool StateLost(const View& v) {
   return (IsClientReset(v) || IsClientSilent(v)) && (IsServerReset(v) || IsServerSilent(v)) &&
          !(IsClientSilent(v) && IsServerSilent(v)) && IsSilenceOnEither(v);
 }
+// A broken path answers nobody: the server was reset while the client still waited in silence.
+bool ServerResetWhileWaiting(const View& v) {
+  int64_t client_ms = 0, server_ms = 0;
+  return IsRule(v, 14) && IsServerReset(v) && EndAge(*v.client, &client_ms) && EndAge(*v.server, &server_ms) &&
+         server_ms < client_ms;
+}
 bool BothReset(const View& v) {
   return IsClientReset(v) && IsServerReset(v) && Is(*v.client, Field::retransmits, 0) &&
          Is(*v.server, Field::retransmits, 0);
@@ -175,6 +181,10 @@ constexpr JoinedRule kJoinedRules[] = {
       "Client: {end}; server: {server.end}. Neither had closed, and packets had gone unanswered before: something "
       "between them forgot the connection."},
      StateLost},
+    {{"joined-reset-while-waiting", 0, WHYDROP_CAUSE_PATH_STATE_LOST, kMedium,
+      "The server was reset ({server.error}) while the client still waited in vain ({error}), and neither had closed: "
+      "something between them forgot the connection."},
+     ServerResetWhileWaiting},
     {{"joined-both-reset", 0, WHYDROP_CAUSE_PATH_RESET, kMedium,
       "Client and server were both reset ({error}; {server.error}), and neither had closed: something between them "
       "sent "

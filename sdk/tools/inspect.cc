@@ -90,7 +90,7 @@ void AppendConnection(const v1::Connection& connection, Loaded::State state, std
   if (reason.verdict.cause != connection.cause()) {
     *out += std::string("     judged by this version: ") + CauseName(reason.verdict.cause) + "\n";
   }
-  *out += "     " + Safe(reason.sentence) + "\n";
+  *out += "     " + Safe(reason.sentence) + " (rule " + reason.verdict.rule + ")\n";
 }
 
 void AppendEvent(const v1::Event& event, std::string* out) {

@@ -282,6 +282,13 @@ TEST_CASE("a reset that the client's own machine sent is none between the two en
   CheckJoined(refused, kSilence, 0, WHYDROP_CAUSE_LOCAL_FIREWALL, Confidence::kMedium);
 }
 
+TEST_CASE("a server that is reset while the client still waits was told so by what forgot the connection") {
+  CheckJoined(At(kSilence, 5000), At(kReset, 2000), 0, WHYDROP_CAUSE_PATH_STATE_LOST, Confidence::kMedium);
+  // A client that gave up first answers the server's next packet itself.
+  CheckJoined(At(kSilence, 5000), At(kReset, 6000), 0, WHYDROP_CAUSE_PATH_TIMEOUT, Confidence::kHigh);
+  CheckJoined(kSilence, kReset, 0, WHYDROP_CAUSE_PATH_TIMEOUT, Confidence::kHigh);
+}
+
 TEST_CASE("a reset that the server did not send, and after which it hears nothing, comes from the client's own side") {
   const std::string fine = std::string(kReset) + ",link_up=1,local_address_present=1,route_present=1";
   const std::string silence = std::string(kSilence) + ",failure_ms=9000";
