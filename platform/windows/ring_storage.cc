@@ -1,18 +1,17 @@
-// The memory of a ring on Windows. A view of a file must go before the file can be deleted, and a thread of the game may
-// be inside a recording call at that moment. So a view is put into a placeholder (Windows 10 1803), which keeps its
-// addresses while the view is exchanged for private memory; a thread that meets the hole of some microseconds in between
-// is made to wait by a handler of faults, which knows our addresses only. Older systems get no mapping but a written file.
+// The memory of a ring on Windows. A view of a file must go before the file can be deleted, and a thread of the game
+// may be inside a recording call at that moment. So a view is put into a placeholder (Windows 10 1803), which keeps its
+// addresses while the view is exchanged for private memory; a thread that meets the hole of some microseconds in
+// between is made to wait by a handler of faults, which knows our addresses only.
 //
-// Wine has no placeholders before version 9, and lets a mapped file be deleted: there the view stays where it is.
+// Without placeholders (older systems, Wine 8) somebody else's memory could land in that hole: there a ring is written,
+// not mapped, unless a mapping is asked for by name.
 #include "platform/ring_storage.h"
 
 #include <windows.h>
-
 #include <winioctl.h>
 
 #include <cwchar>
 
-#include "platform/identity.h"
 #include "platform/last_error.h"
 #include "platform/live_mappings.h"
 #include "platform/process.h"
@@ -40,7 +39,8 @@ struct Placeholders {
     return allocate(GetCurrentProcess(), nullptr, size, MEM_RESERVE | kReservePlaceholder, PAGE_NOACCESS, nullptr, 0);
   }
   bool Fill(void* place, HANDLE section, size_t size) const {
-    return map(section, GetCurrentProcess(), place, 0, size, kReplacePlaceholder, PAGE_READWRITE, nullptr, 0) != nullptr;
+    return map(section, GetCurrentProcess(), place, 0, size, kReplacePlaceholder, PAGE_READWRITE, nullptr, 0) !=
+           nullptr;
   }
   bool Empty(void* place) const { return unmap(GetCurrentProcess(), place, kPreservePlaceholder) != 0; }
 };
@@ -79,7 +79,8 @@ bool Exchange(void* place, size_t size, HANDLE section) {
 }
 
 Handle MakePrivateSection(size_t size) {
-  return Handle(CreateFileMappingW(INVALID_HANDLE_VALUE, nullptr, PAGE_READWRITE, 0, static_cast<DWORD>(size), nullptr));
+  return Handle(
+      CreateFileMappingW(INVALID_HANDLE_VALUE, nullptr, PAGE_READWRITE, 0, static_cast<DWORD>(size), nullptr));
 }
 
 bool IsOurs(uintptr_t address) {
@@ -147,16 +148,13 @@ Status WriteZeros(const File& file, size_t size) {
 }
 
 // nullptr: no mapping here, see GetLastError.
-void* MapView(HANDLE section, size_t size) {
+void* MapView(HANDLE section, size_t size, bool needs_placeholders) {
   void* place = GetPlaceholders().Reserve(size);
-  if (place != nullptr) {
-    g_has_placeholders.store(true);
-    if (GetPlaceholders().Fill(place, section, size)) return place;
-    VirtualFree(place, 0, MEM_RELEASE);
-    return nullptr;
-  }
-  if (CurrentSystem() == SystemKind::kWine) return MapViewOfFile(section, FILE_MAP_ALL_ACCESS, 0, 0, size);
-  SetLastError(ERROR_NOT_SUPPORTED);
+  g_has_placeholders.store(place != nullptr);
+  if (place == nullptr && needs_placeholders) return nullptr;
+  if (place == nullptr) return MapViewOfFile(section, FILE_MAP_ALL_ACCESS, 0, 0, size);
+  if (GetPlaceholders().Fill(place, section, size)) return place;
+  VirtualFree(place, 0, MEM_RELEASE);
   return nullptr;
 }
 
@@ -172,7 +170,7 @@ Status RingStorage::MapFile(size_t size, bool only_known_systems) {
   const Handle section(CreateFileMappingW(file, nullptr, PAGE_READWRITE, 0, static_cast<DWORD>(size), nullptr));
   if (!section) return StatusFromWindows(GetLastError());
   InstallFaultHandler();
-  void* memory = MapView(section.get(), size);
+  void* memory = MapView(section.get(), size, only_known_systems);
   if (memory == nullptr) return StatusFromWindows(GetLastError());
   if (!RememberMapping(memory, size)) {
     UnmapViewOfFile(memory);  // nobody has seen it yet
@@ -200,7 +198,6 @@ Status RingStorage::SetFileSize(size_t size) {
 }
 
 bool RingStorage::ReplaceMapping(MappedContents contents) {
-  if (!g_has_placeholders.load()) return true;  // Wine
   const Handle section = MakePrivateSection(size_);
   if (!section) return false;
   if (contents == MappedContents::kKept) {

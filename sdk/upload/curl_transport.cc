@@ -1,6 +1,7 @@
 // libcurl, the one place that knows it. On Linux the library is loaded when the first batch is posted and never linked:
-// loading it with its TLS costs 10-30 ms and 8.5 MiB, which a launch without a batch does not pay. Where a system has no
-// libcurl of its own the build links one in (WHYDROP_CURL_LINKED), and only its initialisation waits for the first batch.
+// loading it with its TLS costs 10-30 ms and 8.5 MiB, which a launch without a batch does not pay. Where a system has
+// no libcurl of its own the build links one in (WHYDROP_CURL_LINKED), and only its initialisation waits for the first
+// batch.
 #define CURL_DISABLE_DEPRECATION  // both generations of the protocol option are needed: the loaded library may be older
 #include <curl/curl.h>
 
@@ -139,8 +140,8 @@ class CurlTransport : public HttpTransport {
     return Set(easy, CURLOPT_PROTOCOLS, static_cast<long>(tls ? CURLPROTO_HTTPS : CURLPROTO_HTTP));
   }
 
-  // Schannel asks for every certificate's revocation and refuses one whose list cannot be had: of a private authority, or
-  // behind a firewall. Other TLS libraries ask for none and do not look at this.
+  // Schannel asks for every certificate's revocation and refuses one whose list cannot be had: of a private authority,
+  // or behind a firewall. Other TLS libraries ask for none and do not look at this.
   bool SetRevocation(CURL* easy) {
     return Set(easy, CURLOPT_SSL_OPTIONS, static_cast<long>(CURLSSLOPT_REVOKE_BEST_EFFORT));
   }
@@ -165,8 +166,8 @@ class CurlTransport : public HttpTransport {
            Set(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(kTransferTimeoutMs)) &&
            Set(easy, CURLOPT_SSLVERSION, kTls12OrLater) && Set(easy, CURLOPT_SSL_VERIFYPEER, 1L) &&
            Set(easy, CURLOPT_SSL_VERIFYHOST, 2L) && SetRevocation(easy) && Set(easy, CURLOPT_FOLLOWLOCATION, 0L) &&
-           Set(easy, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED)) && Set(easy, CURLOPT_NOSIGNAL, 1L) &&
-           Set(easy, CURLOPT_WRITEFUNCTION, &OnBody) && Set(easy, CURLOPT_WRITEDATA, transfer->received) &&
+           Set(easy, CURLOPT_NOSIGNAL, 1L) && Set(easy, CURLOPT_WRITEFUNCTION, &OnBody) &&
+           Set(easy, CURLOPT_WRITEDATA, transfer->received) &&
            curl_.multi_add_handle(transfer->multi, easy) == CURLM_OK;
   }
 

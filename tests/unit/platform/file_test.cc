@@ -1,11 +1,9 @@
 #include "platform/file.h"
 
 #include <doctest/doctest.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "test_directory.h"
+#include "support/child.h"
+#include "support/test_directory.h"
 
 using namespace whydrop;            // NOLINT
 using namespace whydrop::platform;  // NOLINT
@@ -21,6 +19,14 @@ std::string Get(const std::string& path) {
 
 }  // namespace
 
+CHILD_ROLE(locks_a_file) {
+  File file;
+  if (!File::OpenExisting(arguments.at(0), File::Mode::kReadWrite, &file).ok()) return 1;
+  Child::Tell(file.TryLock().kind == StatusKind::kBusy ? "busy" : "locked");
+  Child::AwaitParent();
+  return 0;
+}
+
 TEST_CASE("a durable write replaces the file and leaves no temporary behind") {
   const TestDirectory directory;
   const std::string path = directory.File("a");
@@ -30,15 +36,12 @@ TEST_CASE("a durable write replaces the file and leaves no temporary behind") {
   std::vector<std::string> names;
   REQUIRE(ListDirectory(directory.path(), 10, &names).ok());
   CHECK(names == std::vector<std::string>{"a"});
-  struct stat info = {};
-  REQUIRE(stat(path.c_str(), &info) == 0);
-  CHECK((info.st_mode & 0777) == 0600);
 }
 
 TEST_CASE("a durable write that fails leaves no temporary behind") {
   const TestDirectory directory;
   const std::string path = directory.File("taken");
-  REQUIRE(mkdir(path.c_str(), 0700) == 0);
+  REQUIRE(EnsureDirectory(path).ok());
   CHECK_FALSE(Put(path, "x").ok());
   std::vector<std::string> names;
   REQUIRE(ListDirectory(directory.path(), 10, &names).ok());
@@ -59,55 +62,6 @@ TEST_CASE("a file that is there wins over a durable write if absent") {
   CHECK(names.size() == 1);
 }
 
-TEST_CASE("links, pipes and directories are not opened as files") {
-  const TestDirectory directory;
-  REQUIRE(Put(directory.File("a"), "x").ok());
-  REQUIRE(symlink("a", directory.File("symbolic").c_str()) == 0);
-  REQUIRE(mkfifo(directory.File("pipe").c_str(), 0600) == 0);
-  File file;
-  CHECK(File::OpenExisting(directory.File("symbolic"), File::Mode::kRead, &file).kind == StatusKind::kInvalid);
-  CHECK(File::OpenExisting(directory.File("pipe"), File::Mode::kRead, &file).kind == StatusKind::kInvalid);
-  CHECK(File::OpenExisting(directory.path(), File::Mode::kRead, &file).kind == StatusKind::kInvalid);
-  CHECK(File::OpenExisting(directory.File("none"), File::Mode::kRead, &file).kind == StatusKind::kNotFound);
-  REQUIRE(link(directory.File("a").c_str(), directory.File("second").c_str()) == 0);
-  CHECK(File::OpenExisting(directory.File("a"), File::Mode::kRead, &file).kind == StatusKind::kInvalid);
-}
-
-TEST_CASE("a lock keeps other processes out, and asking whether a file is open here does not release it") {
-  const TestDirectory directory;
-  const std::string path = directory.File("locked");
-  File file;
-  REQUIRE(File::CreateNew(path, &file).ok());
-  CHECK(File::CreateNew(path, &file).kind == StatusKind::kExists);
-  REQUIRE(file.TryLock().ok());
-  CHECK(OpeningUnlocks(path));
-  const pid_t child = fork();
-  if (child == 0) {
-    File other;
-    const bool opened = File::OpenExisting(path, File::Mode::kReadWrite, &other).ok();
-    _exit(opened && other.TryLock().kind == StatusKind::kBusy ? 0 : 1);
-  }
-  int status = -1;
-  REQUIRE(waitpid(child, &status, 0) == child);
-  CHECK(status == 0);
-  file.Close();
-  CHECK_FALSE(OpeningUnlocks(path));
-}
-
-TEST_CASE("a state directory that others may write to is refused") {
-  const TestDirectory directory;
-  const std::string path = directory.File("x/y/z/");
-  REQUIRE(EnsureDirectory(path).ok());
-  REQUIRE(EnsureDirectory(path).ok());
-  struct stat info = {};
-  REQUIRE(stat(path.c_str(), &info) == 0);
-  CHECK((info.st_mode & 0777) == 0700);
-  REQUIRE(chmod(path.c_str(), 0777) == 0);
-  CHECK(EnsureDirectory(path).kind == StatusKind::kInvalid);
-  REQUIRE(symlink("x", directory.File("link").c_str()) == 0);
-  CHECK(EnsureDirectory(directory.File("link")).kind == StatusKind::kInvalid);
-}
-
 TEST_CASE("a listing is sorted and holds the first names only") {
   const TestDirectory directory;
   for (const char* name : {"d", "a", "c", "b"}) REQUIRE(Put(directory.File(name), "").ok());
@@ -124,13 +78,77 @@ TEST_CASE("a file above the limit is not read") {
   CHECK(ReadWhole(directory.File("a"), 5, &text).ok());
 }
 
-TEST_CASE("the state directory follows the environment, absolute paths only") {
-  std::string path;
-  setenv("HOME", "/somewhere", 1);
-  setenv("XDG_STATE_HOME", "relative", 1);
-  REQUIRE(DefaultStateDirectory(&path).ok());
-  CHECK(path == "/somewhere/.local/state/whydrop");
-  setenv("XDG_STATE_HOME", "/state", 1);
-  REQUIRE(DefaultStateDirectory(&path).ok());
-  CHECK(path == "/state/whydrop");
+TEST_CASE("a lock keeps other processes out until its owner ends, however it ends") {
+  const TestDirectory directory;
+  const std::string path = directory.File("locked");
+  File file;
+  REQUIRE(File::CreateNew(path, &file).ok());
+  CHECK(File::CreateNew(path, &file).kind == StatusKind::kExists);
+  REQUIRE(file.TryLock().ok());
+  Child refused = Child::InRole("locks_a_file", {path});
+  CHECK(refused.ReadLine() == "busy");
+  file.Close();
+  Child owner = Child::InRole("locks_a_file", {path});
+  REQUIRE(owner.ReadLine() == "locked");
+  REQUIRE(File::OpenExisting(path, File::Mode::kReadWrite, &file).ok());
+  CHECK(file.TryLock().kind == StatusKind::kBusy);
+  owner.Kill();
+  owner.Wait();
+  CHECK(file.TryLock().ok());
+}
+
+TEST_CASE("a directory is no file, and what is not there is told apart") {
+  const TestDirectory directory;
+  File file;
+  CHECK(File::OpenExisting(directory.path(), File::Mode::kRead, &file).kind == StatusKind::kInvalid);
+  CHECK(File::OpenExisting(directory.File("none"), File::Mode::kRead, &file).kind == StatusKind::kNotFound);
+  CHECK(RemoveFile(directory.File("none")).ok());
+  CHECK(SyncDirectory(directory.File("none")).kind == StatusKind::kNotFound);
+}
+
+TEST_CASE("a rename replaces or refuses to, as asked, also while somebody reads the file") {
+  const TestDirectory directory;
+  REQUIRE(Put(directory.File("a"), "one").ok());
+  REQUIRE(Put(directory.File("b"), "two").ok());
+  CHECK(RenameIfAbsent(directory.File("a"), directory.File("b")).kind == StatusKind::kExists);
+  File reader;
+  REQUIRE(File::OpenExisting(directory.File("a"), File::Mode::kRead, &reader).ok());
+  CHECK(RenameReplacing(directory.File("a"), directory.File("b")).ok());
+  CHECK(Get(directory.File("b")) == "one");
+  CHECK_FALSE(directory.Has("a"));
+  CHECK(RemoveFile(directory.File("b")).ok());
+}
+
+TEST_CASE("reads and writes reach what they name and stop at the end") {
+  const TestDirectory directory;
+  File file;
+  REQUIRE(File::CreateNew(directory.File("a"), &file).ok());
+  REQUIRE(file.WriteAt(3, "xyz", 3).ok());
+  char bytes[10] = {};
+  size_t read = 0;
+  REQUIRE(file.ReadAt(2, bytes, sizeof(bytes), &read).ok());
+  CHECK(std::string(bytes, read) == std::string("\0xyz", 4));
+  REQUIRE(file.ReadAt(100, bytes, sizeof(bytes), &read).ok());
+  CHECK(read == 0);
+  FileFacts facts;
+  REQUIRE(file.Facts(&facts).ok());
+  CHECK(facts.size_bytes == 6);
+  CHECK(facts.modified_unix_ms > 1700000000000);
+}
+
+TEST_CASE("names and paths beyond ASCII and beyond 260 characters work") {
+  const TestDirectory directory;
+  std::string path = directory.File("Zażółć 玩家 🎮");
+  while (path.size() < 400) path += "/a directory with a rather long name";
+  REQUIRE(EnsureDirectory(path).ok());
+  REQUIRE(EnsureDirectory(path).ok());
+  const std::string file = path + "/плеер.ring";
+  REQUIRE(Put(file, "one").ok());
+  REQUIRE(Put(file, "two").ok());
+  CHECK(Get(file) == "two");
+  std::vector<std::string> names;
+  REQUIRE(ListDirectory(path, 10, &names).ok());
+  CHECK(names == std::vector<std::string>{"плеер.ring"});
+  CHECK(RemoveFile(file).ok());
+  CHECK(Get(file) == "unreadable");
 }

@@ -2,23 +2,48 @@
 #include "platform/process.h"
 
 #include <doctest/doctest.h>
-#include <pthread.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
-#include <csignal>
-#include <cstring>
+#include <cstdlib>
 #include <string>
 
 #include "platform/clock.h"
 #include "platform/identity.h"
+#include "platform/last_error.h"
 #include "platform/worker.h"
+#include "support/child.h"
 
 using namespace whydrop;            // NOLINT
 using namespace whydrop::platform;  // NOLINT
+
+CHILD_ROLE(tells_who_it_is) {
+  const ProcessIdentity self = CurrentProcess();
+  Child::Tell(std::to_string(self.pid) + " " + std::to_string(self.start_time) + " " +
+              std::to_string(self.pid_namespace));
+  Child::AwaitParent();
+  return 0;
+}
+
+CHILD_ROLE(exits_with_a_hook) {
+  RunAtExit([] { Child::Tell("hook"); });
+  if (arguments.at(0) == "exit") std::exit(3);
+  if (arguments.at(0) == "from main") return 3;
+  std::abort();
+}
+
+namespace {
+
+ProcessIdentity ParseIdentity(const std::string& line) {
+  ProcessIdentity identity;
+  char* at = nullptr;
+  identity.pid = strtoull(line.c_str(), &at, 10);
+  identity.start_time = strtoull(at, &at, 10);
+  identity.pid_namespace = strtoull(at, nullptr, 10);
+  return identity;
+}
+
+}  // namespace
 
 TEST_CASE("the clocks run and agree with each other") {
   const uint64_t coarse = CoarseMonotonicMs();
@@ -29,39 +54,29 @@ TEST_CASE("the clocks run and agree with each other") {
   CHECK(WallUnixMs() > 1700000000000);
 }
 
-TEST_CASE("a process is told from a dead one, a zombie, and another one with its pid") {
-  prctl(PR_SET_NAME, "a) b (c 1 2", 0, 0, 0);  // must not confuse the reader of the stat line
+TEST_CASE("a process is told from a dead one and from another one with its pid") {
   const ProcessIdentity self = CurrentProcess();
   CHECK(self.start_time != 0);
   CHECK(CheckProcess(self) == Liveness::kAlive);
   ProcessIdentity other = self;
   ++other.start_time;
   CHECK(CheckProcess(other) == Liveness::kDead);
-  other = self;
-  ++other.pid_namespace;
-  CHECK(CheckProcess(other) == Liveness::kUnknown);
 
-  int ready[2];
-  REQUIRE(pipe(ready) == 0);
-  const pid_t child = fork();
-  if (child == 0) {
-    const ProcessIdentity mine = CurrentProcess();
-    _exit(write(ready[1], &mine, sizeof(mine)) == sizeof(mine) ? 0 : 1);
-  }
-  ProcessIdentity dead;
-  REQUIRE(read(ready[0], &dead, sizeof(dead)) == sizeof(dead));
-  siginfo_t info = {};
-  REQUIRE(waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT) == 0);
-  CHECK(CheckProcess(dead) == Liveness::kDead);  // a zombie
-  waitpid(child, nullptr, 0);
-  CHECK(CheckProcess(dead) == Liveness::kDead);
-  close(ready[0]);
-  close(ready[1]);
+  Child child = Child::InRole("tells_who_it_is", {});
+  const ProcessIdentity identity = ParseIdentity(child.ReadLine());
+  CHECK(identity.pid != self.pid);
+  CHECK(CheckProcess(identity) == Liveness::kAlive);
+  child.Kill();
+  child.Wait();
+  CHECK(CheckProcess(identity) == Liveness::kDead);
+  CHECK(CheckProcess({uint64_t{1} << 40, 1, self.pid_namespace}) == Liveness::kDead);
 }
 
 TEST_CASE("boot id and random bytes are there") {
   CHECK(BootId() != Id16{});
-  CHECK(BootId() == BootId());
+  CHECK(CompareBoots(BootId(), BootId()) == Boots::kSame);
+  CHECK(CompareBoots(BootId(), Id16{}) == Boots::kUnknown);
+  CHECK(MachineId() == MachineId());
   Id16 first = {};
   Id16 second = {};
   REQUIRE(RandomBytes(first.data(), first.size()).ok());
@@ -69,51 +84,29 @@ TEST_CASE("boot id and random bytes are there") {
   CHECK(first != second);
 }
 
-TEST_CASE("a forked child reads zeros where the parent left a mark") {
-  auto* mark = static_cast<std::atomic<int>*>(WipedOnForkPage(sizeof(std::atomic<int>)));
-  REQUIRE(mark != nullptr);
-  CHECK(WipedOnForkPage(4) == mark);
-  mark->store(5);
-  const pid_t child = fork();
-  if (child == 0) _exit(mark->load() == 0 ? 0 : 1);
-  int status = -1;
-  REQUIRE(waitpid(child, &status, 0) == child);
-  CHECK(status == 0);
-  CHECK(mark->load() == 5);
-}
-
-TEST_CASE("the system's counters can be read") {
-  uint64_t value = 0;
-  CHECK(OutOfMemoryKills(&value));
-  CHECK(NoRouteDrops(&value));
-  CHECK(RefusedRetransmits(&value));
-}
-
-TEST_CASE("exit hooks run at exit and at quick_exit") {
-  for (const bool quick : {false, true}) {
-    int channel[2];
-    REQUIRE(pipe(channel) == 0);
-    const pid_t child = fork();
-    if (child == 0) {
-      dup2(channel[1], 100);
-      RunAtExit([] { _exit(write(100, "x", 1) == 1 ? 21 : 1); });
-      quick ? quick_exit(0) : exit(0);
-    }
-    int status = -1;
-    REQUIRE(waitpid(child, &status, 0) == child);
-    CHECK(WEXITSTATUS(status) == 21);
-    close(channel[0]);
-    close(channel[1]);
+TEST_CASE("an exit hook runs when the process ends in order") {
+  for (const char* end : {"exit", "from main"}) {
+    CAPTURE(end);
+    Child child = Child::InRole("exits_with_a_hook", {end});
+    CHECK(child.ReadLine() == "hook");
+    CHECK(child.Wait() == 3);
   }
 }
 
-TEST_CASE("a library is found by the first name that exists") {
-  const char* const names[] = {"libdoes-not-exist.so.9", "libm.so.6"};
-  CHECK(LoadLibraryByName(names, 1) == nullptr);
-  void* library = LoadLibraryByName(names, 2);
-  REQUIRE(library != nullptr);
-  CHECK(FindSymbol(library, "cos") != nullptr);
-  CHECK(FindSymbol(library, "no such function") == nullptr);
+TEST_CASE("memory that no child inherits is made once") {
+  void* page = WipedOnForkPage(sizeof(int));
+  REQUIRE(page != nullptr);
+  CHECK(WipedOnForkPage(1) == page);
+  CHECK_FALSE(OtherThreadsWereEnded());
+}
+
+TEST_CASE("the last error is kept") {
+  errno = 77;
+  {
+    const LastErrorKeeper keep;
+    errno = 5;
+  }
+  CHECK(errno == 77);
 }
 
 namespace {
@@ -121,33 +114,31 @@ namespace {
 struct Shared {
   Waiter go;
   std::atomic<bool> leave{false};
-  sigset_t mask = {};
-  char name[16] = {};
+  std::atomic<uint64_t> thread{0};
 };
 
 void Body(void* user) {
   auto* shared = static_cast<Shared*>(user);
-  pthread_sigmask(SIG_SETMASK, nullptr, &shared->mask);
-  pthread_getname_np(pthread_self(), shared->name, sizeof(shared->name));
+  shared->thread = CurrentThreadId();
   while (!shared->leave) shared->go.Wait(60000, -1);
 }
 
 }  // namespace
 
-TEST_CASE("a worker has a name, blocks the game's signals but not faults, and is joined or given up") {
+TEST_CASE("a worker is joined or given up, and runs on a thread of its own") {
   Shared shared;
   REQUIRE(shared.go.Open().ok());
   WorkerThread worker;
   REQUIRE(worker.Start("a rather long name", Body, &shared).ok());
+  CHECK_FALSE(worker.Start("second", Body, &shared).ok());
   CHECK_FALSE(worker.Join(20));
   CHECK(worker.started());
   shared.leave = true;
   shared.go.Wake();
   CHECK(worker.Join(20000));
   CHECK_FALSE(worker.started());
-  CHECK(std::string(shared.name) == "a rather long n");
-  CHECK(sigismember(&shared.mask, SIGTERM) == 1);
-  CHECK(sigismember(&shared.mask, SIGSEGV) == 0);
+  CHECK(shared.thread != 0);
+  CHECK(shared.thread != CurrentThreadId());
 }
 
 TEST_CASE("a waiter that was woken before does not wait, and a wake counts once") {

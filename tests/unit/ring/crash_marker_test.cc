@@ -2,9 +2,8 @@
 
 #include <doctest/doctest.h>
 
-#include <cstdlib>
-#include <set>
-#include <sstream>
+#include <cstring>
+#include <string>
 
 #include "ring_fixture.h"
 
@@ -82,26 +81,6 @@ TEST_CASE("a report that the game names after the marker stands is added once") 
   CHECK(crash.thread_id == 5);
   CHECK(crash.at_ms == 77);
 }
-
-#if defined(__GNUC__) && defined(WHYDROP_MARKER_OBJECT)
-TEST_CASE("the crash marker calls nothing that is not safe in a signal handler") {
-  FILE* pipe = popen("nm -u -P '" WHYDROP_MARKER_OBJECT "'", "r");
-  REQUIRE(pipe != nullptr);
-  std::string output;
-  char buffer[512];
-  while (fgets(buffer, sizeof buffer, pipe) != nullptr) output += buffer;
-  REQUIRE(pclose(pipe) == 0);
-  // What compilers make of loops over bytes, and of position independence; both are safe in a handler.
-  const std::set<std::string> allowed = {"memcpy", "memset", "strlen", "_GLOBAL_OFFSET_TABLE_", "__stack_chk_fail"};
-  std::istringstream lines(output);
-  for (std::string line; std::getline(lines, line);) {
-    const std::string symbol = line.substr(0, line.find(' '));
-    const bool sanitizer =
-        symbol.rfind("__asan_", 0) == 0 || symbol.rfind("__ubsan_", 0) == 0 || symbol.rfind("__tsan_", 0) == 0;
-    CHECK_MESSAGE((sanitizer || allowed.count(symbol) == 1), symbol);
-  }
-}
-#endif
 
 }  // namespace
 }  // namespace whydrop

@@ -4,7 +4,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <cstdlib>
 #include <deque>
 #include <filesystem>
 #include <fstream>
@@ -14,39 +13,33 @@
 #include <thread>
 #include <vector>
 
+#include "support/net.h"
+#include "support/test_directory.h"
 #include "whydrop/whydrop.h"
 
 namespace whydrop_test {
 
 class TempDir {
  public:
-  TempDir() {
-    std::string name = (std::filesystem::temp_directory_path() / "whydrop-session-XXXXXX").string();
-    path_ = mkdtemp(name.data());
-  }
-  ~TempDir() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  const std::string& path() const { return path_; }
+  const std::string& path() const { return directory_.path(); }
   // Files of the app directory whose names end so.
   std::vector<std::string> Files(const std::string& ending) const {
     std::vector<std::string> found;
     std::error_code ignored;
-    for (const auto& entry : std::filesystem::directory_iterator(path_ + "/test.game", ignored)) {
-      if (entry.path().extension() == ending) found.push_back(entry.path().string());
+    for (const auto& entry : std::filesystem::directory_iterator(directory_.Path("test.game"), ignored)) {
+      if (entry.path().extension() == ending) found.push_back(entry.path().generic_u8string());
     }
     return found;
   }
   std::string OnlyRing() const {
     const std::vector<std::string> rings = Files(".ring");
     if (rings.size() != 1) return {};
-    std::ifstream in(rings[0], std::ios::binary);
+    std::ifstream in(std::filesystem::u8path(rings[0]), std::ios::binary);
     return std::string(std::istreambuf_iterator<char>(in), {});
   }
 
  private:
-  std::string path_;
+  TestDirectory directory_;
 };
 
 // Messages to one log callback. Boxes are kept for the life of the process, as the interface asks: the worker may still
@@ -90,7 +83,7 @@ struct Started {
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
     while ((result = whydrop_start(&config)) == WHYDROP_ERROR_ALREADY_STARTED &&
            std::chrono::steady_clock::now() < end) {
-      std::this_thread::yield();
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
     return result;
   }
@@ -113,6 +106,30 @@ inline whydrop_stats Stats() {
   stats.struct_size = sizeof stats;
   whydrop_get_stats(&stats);
   return stats;
+}
+
+// Every recording call, on a connection of whatever session and on one of its own.
+inline void CallEverything(whydrop_conn conn) {
+  whydrop_conn_info info = {};
+  info.struct_size = sizeof info;
+  info.protocol = WHYDROP_TCP;
+  info.endpoint = "gate-1";
+  info.previous = conn;
+  const whydrop_conn opened = whydrop_conn_open(&info);
+  for (const whydrop_conn each : {conn, opened}) {
+    whydrop_conn_set_token(each, "token");
+    whydrop_conn_connected(each, WHYDROP_NO_SOCKET);
+    whydrop_conn_sent(each, 100);
+    whydrop_conn_received(each, 50);
+    whydrop_conn_rtt(each, 20000);
+    whydrop_conn_expect_close(each, WHYDROP_CLOSE_LOGOUT);
+    whydrop_conn_failed(each, WHYDROP_OP_RECV, net::kConnectionReset);
+    whydrop_conn_peer_closed(each);
+    whydrop_conn_close(each, WHYDROP_CLOSE_LOGOUT);
+  }
+  whydrop_heartbeat();
+  whydrop_set_tag("map", "forest");
+  whydrop_thread_attach();
 }
 
 }  // namespace whydrop_test

@@ -1,9 +1,5 @@
 // What a session does while its worker is uploading.
-#include <arpa/inet.h>
 #include <doctest/doctest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <cstddef>
@@ -23,22 +19,13 @@ namespace {
 // Accepts connections by the kernel's grace, reads nothing and never answers.
 class SilentServer {
  public:
-  SilentServer() : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address = {};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    REQUIRE(bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
-    REQUIRE(listen(fd_, 8) == 0);
-    socklen_t size = sizeof address;
-    REQUIRE(getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size) == 0);
-    url_ = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port)) + "/v1/batches";
-  }
-  ~SilentServer() { close(fd_); }
-  const std::string& url() const { return url_; }
+  SilentServer() : socket_(net::Listen(&port_)) { REQUIRE(socket_ != net::kNoSocket); }
+  ~SilentServer() { net::Close(socket_); }
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_) + "/v1/batches"; }
 
  private:
-  int fd_;
-  std::string url_;
+  uint16_t port_ = 0;
+  net::Socket socket_;
 };
 
 uint64_t TickMs(const TempDir& dir) {
@@ -74,7 +61,8 @@ TEST_CASE("signs of life go on while an upload waits for an answer that never co
   TempDir dir;
   LeaveBatch(dir);
   Started session(dir.path());
-  session.config.upload_url = server.url().c_str();
+  const std::string url = server.url();
+  session.config.upload_url = url.c_str();
   session.config.upload_delay_ms = 600000;
   REQUIRE(session.Start() == WHYDROP_OK);
   std::thread flush([] { CHECK(whydrop_flush(4000) == WHYDROP_ERROR_TIMEOUT); });
@@ -108,7 +96,8 @@ TEST_CASE("leaving is not delayed by an upload that waits") {
   TempDir dir;
   LeaveBatch(dir);
   Started session(dir.path());
-  session.config.upload_url = server.url().c_str();
+  const std::string url = server.url();
+  session.config.upload_url = url.c_str();
   session.config.upload_delay_ms = 0;
   REQUIRE(session.Start() == WHYDROP_OK);
   CHECK(whydrop_flush(500) == WHYDROP_ERROR_TIMEOUT);

@@ -3,20 +3,17 @@
 #include <google/protobuf/struct.pb.h>
 #include <google/protobuf/text_format.h>
 #include <google/protobuf/util/json_util.h>
-#include <stdlib.h>
-#include <sys/wait.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <deque>
 #include <string>
 
 #include "core/sha256.h"
 #include "platform/identity.h"
 #include "ring/ring_writer.h"
+#include "support/child.h"
+#include "support/test_directory.h"
 #include "tools/inspect.h"
 #include "tools/load.h"
 #include "tools/text.h"
@@ -29,20 +26,6 @@ using namespace whydrop;
 using tools::Loaded;
 
 constexpr size_t kRingBytes = 256 * 1024;
-
-class Directory {
- public:
-  Directory() {
-    char name[] = "/tmp/whydrop-tools-XXXXXX";
-    REQUIRE(mkdtemp(name) != nullptr);
-    path_ = name;
-  }
-  ~Directory() { std::filesystem::remove_all(path_); }
-  std::string File(const char* name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
 
 enum class Owner { kThisProcess, kNobody };
 
@@ -99,25 +82,16 @@ Loaded MustLoad(const std::string& path) {
   return loaded;
 }
 
-std::string ReadFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
-void WriteFile(const std::string& path, const std::string& bytes) { std::ofstream(path, std::ios::binary) << bytes; }
-
 bool Contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 // Runs the command; its output goes to *output.
-int Command(const std::string& arguments, std::string* output = nullptr) {
-  std::FILE* pipe = popen((std::string("'") + WHYDROP_COMMAND + "' " + arguments + " 2>&1").c_str(), "r");
-  REQUIRE(pipe != nullptr);
-  std::string text;
-  char chunk[4096];
-  for (size_t size; (size = fread(chunk, 1, sizeof chunk, pipe)) > 0;) text.append(chunk, size);
+int64_t Command(const ChildArguments& arguments, std::string* output = nullptr) {
+  Child command(WHYDROP_COMMAND, arguments);
+  REQUIRE(command.started());
+  command.CloseInput();
+  const std::string text = command.ReadAll();
   if (output != nullptr) *output = text;
-  const int status = pclose(pipe);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  return command.Wait();
 }
 
 TEST_CASE("what stands in a file cannot control the terminal") {
@@ -170,10 +144,10 @@ TEST_CASE("every field of the wire's evidence reaches the classifier") {
 }
 
 TEST_CASE("a ring of a dead process is shown with its end, its tags and the reason of every close") {
-  Directory directory;
+  TestDirectory directory;
   const std::string path = directory.File("a.ring");
   WriteRing(path, Owner::kNobody);
-  const std::string before = ReadFile(path);
+  const std::string before = directory.Read("a.ring");
   const Loaded loaded = MustLoad(path);
   CHECK(loaded.kind == Loaded::Kind::kRing);
   CHECK(loaded.state == Loaded::State::kEnded);
@@ -185,11 +159,11 @@ TEST_CASE("a ring of a dead process is shown with its end, its tags and the reas
   CHECK(Contains(text, "#1 to gate-1, tcp: server_reset (medium confidence)"));
   CHECK(Contains(text, "#2 to gate-2"));
   CHECK(Contains(text, "left open: client_killed"));
-  CHECK(ReadFile(path) == before);
+  CHECK(directory.Read("a.ring") == before);
 }
 
 TEST_CASE("a ring whose process lives is shown as running and without an end") {
-  Directory directory;
+  TestDirectory directory;
   const std::string path = directory.File("a.ring");
   WriteRing(path, Owner::kThisProcess);
   const Loaded loaded = MustLoad(path);
@@ -202,7 +176,7 @@ TEST_CASE("a ring whose process lives is shown as running and without an end") {
 }
 
 TEST_CASE("a batch file is shown and exported as the bytes that are sent") {
-  Directory directory;
+  TestDirectory directory;
   WriteRing(directory.File("a.ring"), Owner::kNobody);
   const Loaded ring = MustLoad(directory.File("a.ring"));
   REQUIRE(ring.batches.size() == 1);
@@ -211,7 +185,7 @@ TEST_CASE("a batch file is shown and exported as the bytes that are sent") {
   const std::string body = ring.batches[0].SerializeAsString();
   file.sha256 = Sha256Of(body.data(), body.size());
   REQUIRE(Gzip(body, &file.body).ok());
-  WriteFile(directory.File("a.batch"), EncodeBatchFile(file));
+  directory.Write("a.batch", EncodeBatchFile(file));
 
   const Loaded batch = MustLoad(directory.File("a.batch"));
   CHECK(batch.kind == Loaded::Kind::kBatch);
@@ -219,8 +193,8 @@ TEST_CASE("a batch file is shown and exported as the bytes that are sent") {
   CHECK(batch.batches[0].SerializeAsString() == body);
 
   std::string from_ring, from_batch;
-  CHECK(Command("export " + directory.File("a.ring"), &from_ring) == 0);
-  CHECK(Command("export " + directory.File("a.batch"), &from_batch) == 0);
+  CHECK(Command({"export", directory.File("a.ring")}, &from_ring) == 0);
+  CHECK(Command({"export", directory.File("a.batch")}, &from_batch) == 0);
   CHECK(from_ring == from_batch);
   v1::Batch parsed;
   REQUIRE(google::protobuf::TextFormat::ParseFromString(from_batch, &parsed));
@@ -228,10 +202,10 @@ TEST_CASE("a batch file is shown and exported as the bytes that are sent") {
 }
 
 TEST_CASE("the JSON is one well-formed object") {
-  Directory directory;
+  TestDirectory directory;
   WriteRing(directory.File("a.ring"), Owner::kNobody);
   std::string json;
-  REQUIRE(Command("inspect --json " + directory.File("a.ring"), &json) == 0);
+  REQUIRE(Command({"inspect", "--json", directory.File("a.ring")}, &json) == 0);
   google::protobuf::Struct object;
   REQUIRE(google::protobuf::util::JsonStringToMessage(json, &object).ok());
   CHECK(object.fields().at("kind").string_value() == "ring");
@@ -241,15 +215,15 @@ TEST_CASE("the JSON is one well-formed object") {
 }
 
 TEST_CASE("a file that is damaged, cut, empty or something else is refused with a reason and no crash") {
-  Directory directory;
+  TestDirectory directory;
   const std::string path = directory.File("a.ring");
   WriteRing(path, Owner::kNobody);
-  const std::string good = ReadFile(path);
+  const std::string good = directory.Read("a.ring");
   Loaded loaded;
   std::string error;
   for (const std::string& bytes : {std::string(), good.substr(0, 100), good.substr(0, 5000),
                                    std::string(good.size(), '\xff'), std::string("WHYDROP")}) {
-    WriteFile(path, bytes);
+    directory.Write("a.ring", bytes);
     CHECK_FALSE(tools::Load(path, &loaded, &error));
     CHECK(Contains(error, "neither a ring nor a batch"));
   }
@@ -260,14 +234,20 @@ TEST_CASE("a file that is damaged, cut, empty or something else is refused with 
 
 TEST_CASE("the exit code tells success, an unreadable file and wrong usage apart") {
   std::string output;
-  CHECK(Command("--version", &output) == 0);
+  CHECK(Command({"--version"}, &output) == 0);
   CHECK(output == std::string("whydrop ") + WHYDROP_VERSION_STRING + "\n");
-  CHECK(Command("--help", &output) == 0);
+  CHECK(Command({"--help"}, &output) == 0);
   CHECK(Contains(output, "whydrop inspect FILE"));
-  CHECK(Command("inspect /nonexistent/x.ring", &output) == 1);
+  CHECK(Command({"inspect", "/nonexistent/x.ring"}, &output) == 1);
   CHECK(Contains(output, "/nonexistent/x.ring: there is no such file"));
-  for (const char* wrong : {"", "inspect", "inspect a b", "export --json a", "frobnicate a", "inspect --wrong a"}) {
-    INFO(wrong);
+  const ChildArguments mistakes[] = {{},
+                                     {"inspect"},
+                                     {"inspect", "a", "b"},
+                                     {"export", "--json", "a"},
+                                     {"frobnicate", "a"},
+                                     {"inspect", "--wrong", "a"}};
+  for (const ChildArguments& wrong : mistakes) {
+    CAPTURE(wrong.size());
     CHECK(Command(wrong, &output) == 2);
     CHECK(Contains(output, "--help"));
   }

@@ -1,10 +1,6 @@
 // Whatever an upload is answered with, and whenever the client is killed beside it: the next launch makes the collector
 // know each batch exactly once, and always with the same bytes.
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <atomic>
-#include <csignal>
 #include <map>
 #include <mutex>
 #include <string>
@@ -16,6 +12,7 @@
 #include "http_server.h"
 #include "known.h"
 #include "sample_ring.h"
+#include "support/child.h"
 #include "upload/harvest.h"
 #include "upload/uploader.h"
 
@@ -90,39 +87,43 @@ std::string Answer(const Fault& fault, const wire::Batch& batch, const std::stri
 
 int die_at = 0;
 void DieThere(int step) {
-  if (step == die_at) raise(SIGKILL);
+  if (step == die_at) Child::Die();
 }
 
-// One launch of a client in a child, which is killed at the step, or not at all. *running is its pid meanwhile.
-void Launch(const StateDirectory& state, const std::string& url, int step, std::atomic<pid_t>* running) {
-  const pid_t child = fork();
-  if (child == 0) {
-    TestRing own(state, WHYDROP_ROLE_CLIENT, platform::CurrentProcess().pid);
-    UploadConfig config;
-    config.directory = state.path;
-    config.app_id = "sample.game";
-    config.app_version = "1.2.3";
-    config.url = url;
-    Uploader uploader(config, &own.writer);
-    die_at = step;
-    upload_step_hook = DieThere;
-    const std::atomic<bool> stop{false};
-    uploader.Send(stop, true);
-    own.storage.Discard();
-    _exit(0);
-  }
-  running->store(child);
-  int status = 0;
-  waitpid(child, &status, 0);
-  running->store(0);
-  REQUIRE((WIFSIGNALED(status) || WEXITSTATUS(status) == 0));
+}  // namespace
+
+CHILD_ROLE(launches) {
+  TestRing own(arguments.at(0), WHYDROP_ROLE_CLIENT, platform::CurrentProcess().pid);
+  UploadConfig config;
+  config.directory = arguments.at(0);
+  config.app_id = "sample.game";
+  config.app_version = "1.2.3";
+  config.url = arguments.at(1);
+  Uploader uploader(config, &own.writer);
+  die_at = std::stoi(arguments.at(2));
+  upload_step_hook = DieThere;
+  const std::atomic<bool> stop{false};
+  uploader.Send(stop, true);
+  own.storage.Discard();
+  return 0;
+}
+
+namespace {
+
+// One launch of a client in a child, which is killed at the step, or not at all. *running is it meanwhile.
+void Launch(const StateDirectory& state, const std::string& url, int step, std::atomic<Child*>* running) {
+  Child client = Child::InRole("launches", {state.path, url, std::to_string(step)});
+  running->store(&client);
+  const int64_t code = client.Wait();
+  running->store(nullptr);
+  REQUIRE((code == 0 || code == Child::kKilled || code == 1));
 }
 
 // With kInServer the client is killed by the collector, once it has the request and before it answers.
 constexpr int kNever = 0, kInServer = 1;
 
 void Try(const Fault& fault, int step) {
-  StateDirectory state("/dev/shm");
+  StateDirectory state(TestDirectory::InMemory());
   const RingContents ring = SampleRing(WHYDROP_ROLE_CLIENT);
   for (uint32_t i = 0; i < kBatches; ++i) {
     BatchScope scope;
@@ -131,7 +132,7 @@ void Try(const Fault& fault, int step) {
   }
   Collector collector;
   std::atomic<bool> well{false};
-  std::atomic<pid_t> client{0};
+  std::atomic<Child*> client{nullptr};
   HttpServer server([&](const Posted& posted) {
     const std::string body = Inflate(posted.body);
     wire::Batch batch;
@@ -141,8 +142,8 @@ void Try(const Fault& fault, int step) {
     if (!well.load()) {
       if (fault.stored) collector.Store(batch, sha);
       if (step == kInServer) {
-        while (client.load() == 0) std::this_thread::yield();
-        kill(client.load(), SIGKILL);
+        while (client.load() == nullptr) std::this_thread::yield();
+        client.load()->Kill();
       }
       return Answer(fault, batch, sha);
     }

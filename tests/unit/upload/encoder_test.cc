@@ -4,8 +4,6 @@
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 
 #include <cstdio>
-#include <fstream>
-#include <sstream>
 
 #include "platform/ring_storage.h"
 #include "ring/ring_writer.h"
@@ -44,20 +42,6 @@ static std::vector<wire::Batch> Parse(const std::vector<std::string>& bodies) {
     batches.push_back(batch);
   }
   return batches;
-}
-
-TEST_CASE("the field numbers are those of the protos") {
-  const std::string root = WHYDROP_SOURCE_DIR;
-  FILE* pipe = popen(("python3 " + root + "/proto/make_field_numbers.py").c_str(), "r");
-  REQUIRE(pipe != nullptr);
-  std::string made;
-  char buffer[4096];
-  for (size_t n = 0; (n = fread(buffer, 1, sizeof(buffer), pipe)) > 0;) made.append(buffer, n);
-  CHECK(pclose(pipe) == 0);
-  std::ifstream file(root + "/sdk/upload/field_numbers.h");
-  std::stringstream checked_in;
-  checked_in << file.rdbuf();
-  CHECK(made == checked_in.str());
 }
 
 TEST_CASE("evidence numbers of the ring are those of the wire") {

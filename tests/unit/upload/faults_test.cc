@@ -75,7 +75,7 @@ constexpr int kConnections = 30;
 // A server whose rotations meet the fault: 15 of its connections end.
 void Serve(const StateDirectory& state, Fault* fault, int n, const Kind& kind) {
   fault->Disarm();
-  TestRing ring(state, WHYDROP_ROLE_SERVER, platform::CurrentProcess().pid, 1 << 20);
+  TestRing ring(state.path, WHYDROP_ROLE_SERVER, platform::CurrentProcess().pid, 1 << 20);
   UploadConfig config;
   config.directory = state.path;
   config.role = WHYDROP_ROLE_SERVER;
@@ -97,7 +97,7 @@ void Serve(const StateDirectory& state, Fault* fault, int n, const Kind& kind) {
 TEST_CASE("a harvest in which anything fails is made good by the next one") {
   StateDirectory pristine("/dev/shm");
   for (int i = 0; i < 2; ++i) {
-    TestRing ring(pristine, WHYDROP_ROLE_CLIENT, kDeadPid);
+    TestRing ring(pristine.path, WHYDROP_ROLE_CLIENT, kDeadPid);
     for (int n = 0; n < 5; ++n) ring.End(ring.Open(), WHYDROP_CAUSE_SERVER_CLOSE);
     ring.Open();
     ring.storage.Retire();

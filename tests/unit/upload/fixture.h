@@ -3,44 +3,26 @@
 #define WHYDROP_TESTS_UNIT_UPLOAD_FIXTURE_H
 
 #include <doctest/doctest.h>
-#include <stdlib.h>
 
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <memory>
-#include <sstream>
 #include <string>
 
 #include "platform/clock.h"
 #include "platform/identity.h"
 #include "platform/ring_storage.h"
 #include "ring/ring_writer.h"
+#include "support/test_directory.h"
 #include "upload/outbox.h"
 
-struct StateDirectory {
-  std::string path;
-  explicit StateDirectory(const std::string& root = "/tmp") {
-    std::string name = root + "/whydrop-upload-XXXXXX";
-    REQUIRE(mkdtemp(&name[0]) != nullptr);
-    path = name;
-  }
-  ~StateDirectory() { std::filesystem::remove_all(path); }
-  StateDirectory(const StateDirectory&) = delete;
-
-  std::string Read(const std::string& name) const {
-    std::ifstream file(path + "/" + name, std::ios::binary);
-    std::stringstream bytes;
-    bytes << file.rdbuf();
-    return bytes.str();
-  }
-  void Write(const std::string& name, const std::string& bytes) const {
-    std::ofstream(path + "/" + name, std::ios::binary) << bytes;
-  }
+struct StateDirectory : TestDirectory {
+  explicit StateDirectory(const std::string& root = Temporary()) : TestDirectory(root) {}
+  const std::string& path = TestDirectory::path();
   size_t Count(const std::string& suffix) const {
     size_t count = 0;
     for (const auto& entry : std::filesystem::directory_iterator(path)) {
-      const std::string name = entry.path().filename();
+      const std::string name = entry.path().filename().u8string();
       if (name.size() > suffix.size() && name.substr(name.size() - suffix.size()) == suffix) ++count;
     }
     return count;
@@ -53,7 +35,7 @@ struct TestRing {
   whydrop::RingWriter writer;
   whydrop::RingIdentity identity;
 
-  TestRing(const StateDirectory& state, int32_t role, uint64_t pid, size_t bytes = 256 << 10) {
+  TestRing(const std::string& directory, int32_t role, uint64_t pid, size_t bytes = 256 << 10) {
     using namespace whydrop;
     REQUIRE(platform::RandomBytes(identity.session_id.data(), 16).ok());
     identity.boot_id = platform::BootId();
@@ -71,7 +53,7 @@ struct TestRing {
     std::strcpy(identity.app_version, "1.2.3");
     RingLayout layout;
     REQUIRE(PlanRing(bytes, 64, &layout));
-    const std::string path = state.path + "/" + SessionHex(identity.session_id) + ".ring";
+    const std::string path = directory + "/" + SessionHex(identity.session_id) + ".ring";
     REQUIRE(storage.CreateAs(platform::StorageMode::kMapped, path, bytes).ok());
     writer.Format(&storage, layout, identity);
     writer.life()->tick_ms.store(writer.NowMs());
@@ -93,6 +75,6 @@ struct TestRing {
   int opened = 0;
 };
 
-inline constexpr uint64_t kDeadPid = uint64_t{1} << 30;  // above any pid of Linux
+inline constexpr uint64_t kDeadPid = uint64_t{1} << 40;  // above any pid of any system
 
 #endif

@@ -1,34 +1,34 @@
 // Dead rings become batches exactly once, wherever the harvest is killed and whoever else harvests.
 #include "upload/harvest.h"
 
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
+#include <cstdlib>
 #include <map>
 
 #include "fixture.h"
+#include "support/child.h"
 #include "upload/uploader.h"
 
 using namespace whydrop;
 namespace fs = std::filesystem;
 
-static HarvestConfig ConfigOf(const StateDirectory& state) {
+static HarvestConfig ConfigOf(const std::string& directory) {
   HarvestConfig config;
-  config.directory = state.path;
+  config.directory = directory;
   config.machine_hash.fill(5);
   return config;
 }
 
-static HarvestResult Harvest(const StateDirectory& state) {
-  return HarvestRings(ConfigOf(state), Outbox(state.path, {}));
+static HarvestResult HarvestIn(const std::string& directory) {
+  return HarvestRings(ConfigOf(directory), Outbox(directory, {}));
 }
+
+static HarvestResult Harvest(const StateDirectory& state) { return HarvestIn(state.path); }
 
 static std::string RingName(const TestRing& ring) { return SessionHex(ring.identity.session_id) + ".ring"; }
 
 // The ring of a session that died with `connections` records and one connection open.
 static std::string LeaveDeadRing(const StateDirectory& state, int connections, uint64_t pid = kDeadPid) {
-  TestRing ring(state, WHYDROP_ROLE_CLIENT, pid);
+  TestRing ring(state.path, WHYDROP_ROLE_CLIENT, pid);
   for (int i = 0; i < connections; ++i) ring.End(ring.Open(), WHYDROP_CAUSE_SERVER_CLOSE);
   ring.Open();
   ring.storage.Retire();
@@ -45,7 +45,7 @@ static std::map<std::string, std::string> Batches(const StateDirectory& state) {
 TEST_CASE("a dead ring becomes batches, a living one stays") {
   StateDirectory state;
   LeaveDeadRing(state, 3);
-  TestRing other(state, WHYDROP_ROLE_CLIENT, kDeadPid);  // held open by this process
+  TestRing other(state.path, WHYDROP_ROLE_CLIENT, kDeadPid);  // held open by this process
   const HarvestResult result = Harvest(state);
   CHECK(result.any);
   CHECK(result.last_report.end.cause == WHYDROP_CAUSE_CLIENT_KILLED);
@@ -60,7 +60,7 @@ namespace {
 
 // A finished ring of the process, which holds neither lock nor descriptor of it.
 void LeaveRingOf(const StateDirectory& state, const platform::ProcessIdentity& process) {
-  TestRing ring(state, WHYDROP_ROLE_CLIENT, process.pid);
+  TestRing ring(state.path, WHYDROP_ROLE_CLIENT, process.pid);
   RingIdentity identity = ring.identity;
   identity.process_start = process.start_time;
   std::memset(ring.storage.data(), 0, ring.storage.size());
@@ -71,27 +71,23 @@ void LeaveRingOf(const StateDirectory& state, const platform::ProcessIdentity& p
 
 }  // namespace
 
+CHILD_ROLE(tells_its_start) {
+  Child::Tell(std::to_string(platform::CurrentProcess().start_time));
+  Child::AwaitParent();
+  return 0;
+}
+
 TEST_CASE("a ring whose process runs is alive even when its lock is free") {
   StateDirectory state;
-  int identities[2];
-  int end[2];
-  REQUIRE(pipe(identities) == 0);
-  REQUIRE(pipe(end) == 0);
-  const pid_t child = fork();
-  if (child == 0) {
-    const platform::ProcessIdentity self = platform::CurrentProcess();
-    close(end[1]);
-    char byte;
-    const bool told = write(identities[1], &self, sizeof self) == sizeof self && read(end[0], &byte, 1) == 0;
-    _exit(told ? 0 : 1);
-  }
-  platform::ProcessIdentity process;
-  REQUIRE(read(identities[0], &process, sizeof process) == sizeof process);
+  Child child = Child::InRole("tells_its_start", {});
+  platform::ProcessIdentity process = platform::CurrentProcess();
+  process.pid = child.pid();
+  process.start_time = std::stoull(child.ReadLine());
   LeaveRingOf(state, process);
   CHECK_FALSE(Harvest(state).any);
   CHECK(state.Count(".ring") == 1);
-  for (const int fd : {identities[0], identities[1], end[0], end[1]}) close(fd);
-  REQUIRE(waitpid(child, nullptr, 0) == child);
+  child.CloseInput();
+  CHECK(child.Wait() == 0);
   CHECK(Harvest(state).any);
   CHECK(state.Count(".ring") == 0);
 }
@@ -106,7 +102,7 @@ TEST_CASE("a session that this very process stopped is harvested without waiting
 TEST_CASE("another machine's ring is left alone for a day") {
   StateDirectory state;
   const std::string name = LeaveDeadRing(state, 1);
-  HarvestConfig config = ConfigOf(state);
+  HarvestConfig config = ConfigOf(state.path);
   config.machine_hash.fill(6);
   CHECK_FALSE(HarvestRings(config, Outbox(state.path, {})).any);
   fs::last_write_time(state.path + "/" + name, fs::file_time_type::clock::now() - std::chrono::hours(25));
@@ -144,15 +140,17 @@ TEST_CASE("what nobody will read is removed in time: foreign versions and damage
 TEST_CASE("damaged rings are moved aside once and counted, and at most eight are kept") {
   StateDirectory state;
   for (int i = 0; i < 11; ++i) state.Write("damaged" + std::to_string(i) + ".ring", "not a ring at all");
-  fs::create_symlink("/etc/passwd", state.path + "/link.ring");
+  std::error_code no_links;  // making one needs a privilege on Windows
+  fs::create_symlink("/etc/passwd", state.path + "/link.ring", no_links);
+  if (no_links) MESSAGE("without a symbolic link, which this user may not make");
   state.Write("large.ring", std::string(5000, 'x'));
   fs::resize_file(state.path + "/large.ring", uint64_t{65} << 20);
   CHECK(Harvest(state).rings_corrupt == 12);
   CHECK(Harvest(state).rings_corrupt == 0);
   CHECK(state.Count(".bad") == 8);
-  CHECK(fs::is_symlink(state.path + "/link.ring"));
+  CHECK((no_links || fs::is_symlink(state.path + "/link.ring")));
   CHECK(state.Count(".batch") == 0);
-  CHECK(fs::exists("/etc/passwd"));
+  CHECK((no_links || fs::exists("/etc/passwd")));
 }
 
 TEST_CASE("a ring that is just being made is left alone") {
@@ -167,28 +165,26 @@ TEST_CASE("a ring that is just being made is left alone") {
 static int steps_left = 0;
 
 static void DieAtStep(int) {
-  if (--steps_left == 0) _exit(42);
+  if (--steps_left == 0) std::_Exit(42);
+}
+
+CHILD_ROLE(harvests_and_dies) {
+  steps_left = std::stoi(arguments.at(1));
+  upload_step_hook = DieAtStep;
+  HarvestIn(arguments.at(0));
+  return 0;
 }
 
 // Harvests in a child that dies at its n-th step. False: it was done before.
 static bool HarvestAndDie(const StateDirectory& state, int n) {
-  const pid_t child = fork();
-  if (child == 0) {
-    steps_left = n;
-    upload_step_hook = DieAtStep;
-    HarvestRings(ConfigOf(state), Outbox(state.path, {}));
-    _exit(0);
-  }
-  int status = 0;
-  waitpid(child, &status, 0);
-  REQUIRE(WIFEXITED(status));
-  REQUIRE((WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 42));
-  return WEXITSTATUS(status) == 42;
+  const int64_t code = Child::InRole("harvests_and_dies", {state.path, std::to_string(n)}).Wait();
+  REQUIRE((code == 0 || code == 42));
+  return code == 42;
 }
 
 // A server that died between the intent of its second rotation and its end, with enough records for several parts.
 static void LeaveUnfinishedSeal(const StateDirectory& state) {
-  TestRing ring(state, WHYDROP_ROLE_SERVER, kDeadPid, 4 << 20);
+  TestRing ring(state.path, WHYDROP_ROLE_SERVER, kDeadPid, 4 << 20);
   uint64_t from = 0, to = 0;
   uint32_t rotation = 0;
   ring.End(ring.Open(), WHYDROP_CAUSE_SERVER_CLOSE);
@@ -206,7 +202,7 @@ TEST_CASE("killed at every step, a harvest leaves exactly the batches of one tha
   LeaveDeadRing(pristine, 5);
   LeaveUnfinishedSeal(pristine);
   StateDirectory expected;
-  fs::copy(pristine.path, expected.path);
+  expected.CopyFrom(pristine);
   Harvest(expected);
   const size_t batches = expected.Count(".batch");
   CHECK(batches >= 4);
@@ -214,7 +210,7 @@ TEST_CASE("killed at every step, a harvest leaves exactly the batches of one tha
   for (int n = 1;; ++n) {
     CAPTURE(n);
     StateDirectory state;
-    fs::copy(pristine.path, state.path);
+    state.CopyFrom(pristine);
     if (!HarvestAndDie(state, n)) break;
     ++deaths;
     const std::map<std::string, std::string> before = Batches(state);
@@ -235,57 +231,38 @@ TEST_CASE("killed at every step, a harvest leaves exactly the batches of one tha
 TEST_CASE("harvesters in several processes at once leave each ring's batches once") {
   StateDirectory state;
   for (int i = 0; i < 12; ++i) LeaveDeadRing(state, 2);
-  pid_t children[4];
-  for (pid_t& child : children) {
-    child = fork();
-    if (child == 0) {
-      HarvestRings(ConfigOf(state), Outbox(state.path, {}));
-      _exit(0);
-    }
-  }
-  for (pid_t child : children) {
-    int status = 0;
-    waitpid(child, &status, 0);
-    CHECK(status == 0);
-  }
+  std::vector<Child> children;
+  for (int i = 0; i < 4; ++i) children.push_back(Child::InRole("harvests_and_dies", {state.path, "0"}));
+  for (Child& child : children) CHECK(child.Wait() == 0);
   CHECK(state.Count(".batch") == 12);
   CHECK(state.Count(".ring") == 0);
   CHECK(state.Count(".bad") == 0);
 }
 
-static int told_busy = -1, may_go_on = -1;
-
 static void TellAndWait(int step) {
-  char byte = 0;
-  if (step == 1 && (write(told_busy, "b", 1) != 1 || read(may_go_on, &byte, 1) != 1)) _exit(1);
+  if (step != 1) return;
+  Child::Tell("busy");
+  Child::AwaitParent();
+}
+
+CHILD_ROLE(harvests_when_told) {
+  upload_step_hook = TellAndWait;
+  HarvestIn(arguments.at(0));
+  return 0;
 }
 
 TEST_CASE("a ring that another process is just harvesting is told to be left, until it is done") {
   StateDirectory state;
   LeaveDeadRing(state, 2);
-  int busy[2], go_on[2];
-  REQUIRE(pipe(busy) == 0);
-  REQUIRE(pipe(go_on) == 0);
-  const pid_t child = fork();
-  if (child == 0) {
-    told_busy = busy[1];
-    may_go_on = go_on[0];
-    upload_step_hook = TellAndWait;
-    Harvest(state);
-    _exit(0);
-  }
-  char byte = 0;
-  REQUIRE(read(busy[0], &byte, 1) == 1);
+  Child other = Child::InRole("harvests_when_told", {state.path});
+  REQUIRE(other.ReadLine() == "busy");
   const HarvestResult during = Harvest(state);
   CHECK(during.rings_with_others == 1);
   CHECK_FALSE(during.any);
-  REQUIRE(write(go_on[1], "g", 1) == 1);
-  int status = -1;
-  waitpid(child, &status, 0);
-  CHECK(status == 0);
+  other.CloseInput();
+  CHECK(other.Wait() == 0);
   CHECK(Harvest(state).rings_with_others == 0);
   CHECK(state.Count(".batch") == 1);
-  for (const int fd : {busy[0], busy[1], go_on[0], go_on[1]}) close(fd);
 }
 
 TEST_CASE("at most 64 rings are harvested a launch") {
@@ -300,7 +277,7 @@ TEST_CASE("at most 64 rings are harvested a launch") {
 
 TEST_CASE("a server seals what ended, and its next rotation tells only what came later") {
   StateDirectory state;
-  TestRing own(state, WHYDROP_ROLE_SERVER, platform::CurrentProcess().pid, 4 << 20);
+  TestRing own(state.path, WHYDROP_ROLE_SERVER, platform::CurrentProcess().pid, 4 << 20);
   UploadConfig config;
   config.directory = state.path;
   config.role = WHYDROP_ROLE_SERVER;
@@ -321,7 +298,7 @@ TEST_CASE("denied consent removes outbox and dead rings, never a living one") {
   LeaveDeadRing(state, 1);
   Harvest(state);
   LeaveDeadRing(state, 1);
-  TestRing living(state, WHYDROP_ROLE_CLIENT, kDeadPid);
+  TestRing living(state.path, WHYDROP_ROLE_CLIENT, kDeadPid);
   Uploader::EraseAll(state.path, {});
   CHECK(state.Count(".batch") == 0);
   CHECK(state.Count(".ring") == 1);

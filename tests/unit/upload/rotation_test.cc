@@ -1,9 +1,7 @@
 // A running server's rotations: connections outlive them, nothing is told twice or not at all, wherever it is killed.
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <thread>
 #include <vector>
@@ -11,6 +9,7 @@
 #include "fixture.h"
 #include "known.h"
 #include "platform/process.h"
+#include "support/child.h"
 #include "upload/batch_encoder.h"
 #include "upload/harvest.h"
 #include "upload/uploader.h"
@@ -22,14 +21,14 @@ struct Server {
   TestRing ring;
   Uploader uploader;
 
-  static UploadConfig Config(const StateDirectory& state) {
+  static UploadConfig Config(const std::string& directory) {
     UploadConfig config;
-    config.directory = state.path;
+    config.directory = directory;
     config.role = WHYDROP_ROLE_SERVER;
     return config;
   }
   explicit Server(uint64_t pid = platform::CurrentProcess().pid, size_t bytes = 4 << 20)
-      : ring(state, WHYDROP_ROLE_SERVER, pid, bytes), uploader(Config(state), &ring.writer) {}
+      : ring(state.path, WHYDROP_ROLE_SERVER, pid, bytes), uploader(Config(state.path), &ring.writer) {}
 
   // What `count` refused connections leave: the first four one by one, the others as a count.
   void Refuse(int count) {
@@ -76,7 +75,7 @@ TEST_CASE("open connections are told once, again with their token, and their end
 TEST_CASE("an open connection of a running server has no end, one of a dead server has the server's") {
   StateDirectory state;
   RingContents contents;
-  TestRing ring(state, WHYDROP_ROLE_SERVER, kDeadPid);
+  TestRing ring(state.path, WHYDROP_ROLE_SERVER, kDeadPid);
   ring.Open();
   std::vector<uint8_t> copy(ring.storage.size());
   CopyLiveRing(ring.storage.data(), copy.size(), copy.data());
@@ -175,16 +174,17 @@ TEST_CASE("what a server gives up is counted in its own ring, and so told by its
 static int steps_left = 0;
 
 static void DieAtStep(int) {
-  if (--steps_left == 0) _exit(42);
+  if (--steps_left == 0) std::_Exit(42);
 }
 
-// A server with connections that outlive its rotations; it dies at the n-th step, or behind the last one. Returns how
-// many connections it opened.
-static void LiveAndDie(const StateDirectory& state, int n, int witness) {
-  TestRing ring(state, WHYDROP_ROLE_SERVER, platform::CurrentProcess().pid, 4 << 20);
-  steps_left = n;
+// A server with connections that outlive its rotations; it dies at the n-th step, or behind the last one. Tells its
+// parent how many connections have ended.
+CHILD_ROLE(serves_and_dies) {
+  const std::string& directory = arguments.at(0);
+  TestRing ring(directory, WHYDROP_ROLE_SERVER, platform::CurrentProcess().pid, 4 << 20);
+  steps_left = std::stoi(arguments.at(1));
   upload_step_hook = DieAtStep;
-  Uploader uploader(Server::Config(state), &ring.writer);
+  Uploader uploader(Server::Config(directory), &ring.writer);
   uint32_t ended = 0;
   ConnectionRef refs[48];
   for (ConnectionRef& ref : refs) ref = ring.Open();
@@ -198,14 +198,14 @@ static void LiveAndDie(const StateDirectory& state, int n, int witness) {
       ring.writer.EndConnection(ring.writer.OpenConnection(identity), Evidence(), WHYDROP_CAUSE_TLS_FAILED,
                                 Confidence::kHigh);
       ++ended;
-      REQUIRE(pwrite(witness, &ended, sizeof ended, 0) == sizeof ended);
+      Child::Tell(std::to_string(ended));
     }
     uploader.Seal();
     ring.End(refs[32 + rotation], WHYDROP_CAUSE_SERVER_CLOSE);
     ++ended;
-    REQUIRE(pwrite(witness, &ended, sizeof ended, 0) == sizeof ended);
+    Child::Tell(std::to_string(ended));
   }
-  _exit(43);
+  std::_Exit(43);
 }
 
 TEST_CASE("killed at every step of its rotations, a server's connections are told exactly once") {
@@ -213,16 +213,11 @@ TEST_CASE("killed at every step of its rotations, a server's connections are tol
   for (int n = 1;; ++n) {
     CAPTURE(n);
     StateDirectory state;
-    FILE* witness = tmpfile();
-    REQUIRE(witness != nullptr);
-    const pid_t child = fork();
-    if (child == 0) LiveAndDie(state, n, fileno(witness));
-    int status = 0;
-    waitpid(child, &status, 0);
-    REQUIRE(WIFEXITED(status));
+    Child child = Child::InRole("serves_and_dies", {state.path, std::to_string(n)});
     uint32_t ended = 0;
-    REQUIRE(pread(fileno(witness), &ended, sizeof ended, 0) == sizeof ended);
-    fclose(witness);
+    for (std::string line; !(line = child.ReadLine()).empty();) ended = static_cast<uint32_t>(std::stoul(line));
+    const int64_t code = child.Wait();
+    REQUIRE((code == 42 || code == 43));
     HarvestConfig config;
     config.directory = state.path;
     config.machine_hash.fill(5);
@@ -237,7 +232,7 @@ TEST_CASE("killed at every step of its rotations, a server's connections are tol
     CHECK(known.sessions.rbegin()->second.end() == WHYDROP_CAUSE_CLIENT_KILLED);
     // Rotations have no gap, and each is there whole.
     CHECK(known.sessions.rbegin()->first + 1 == known.sessions.size());
-    if (WEXITSTATUS(status) == 43) break;
+    if (code == 43) break;
     ++deaths;
   }
   CHECK(deaths >= 8);

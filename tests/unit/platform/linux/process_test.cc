@@ -1,0 +1,132 @@
+// What only Linux has: zombies, pid namespaces, forks, signals, counters of the kernel.
+#include "platform/process.h"
+
+#include <doctest/doctest.h>
+#include <pthread.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <string>
+
+#include "platform/clock.h"
+#include "platform/identity.h"
+#include "platform/worker.h"
+
+using namespace whydrop;            // NOLINT
+using namespace whydrop::platform;  // NOLINT
+
+TEST_CASE("a process is told from a dead one, a zombie, and another one with its pid") {
+  prctl(PR_SET_NAME, "a) b (c 1 2", 0, 0, 0);  // must not confuse the reader of the stat line
+  const ProcessIdentity self = CurrentProcess();
+  CHECK(self.start_time != 0);
+  CHECK(CheckProcess(self) == Liveness::kAlive);
+  ProcessIdentity other = self;
+  ++other.start_time;
+  CHECK(CheckProcess(other) == Liveness::kDead);
+  other = self;
+  ++other.pid_namespace;
+  CHECK(CheckProcess(other) == Liveness::kUnknown);
+
+  int ready[2];
+  REQUIRE(pipe(ready) == 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    const ProcessIdentity mine = CurrentProcess();
+    _exit(write(ready[1], &mine, sizeof(mine)) == sizeof(mine) ? 0 : 1);
+  }
+  ProcessIdentity dead;
+  REQUIRE(read(ready[0], &dead, sizeof(dead)) == sizeof(dead));
+  siginfo_t info = {};
+  REQUIRE(waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT) == 0);
+  CHECK(CheckProcess(dead) == Liveness::kDead);  // a zombie
+  waitpid(child, nullptr, 0);
+  CHECK(CheckProcess(dead) == Liveness::kDead);
+  close(ready[0]);
+  close(ready[1]);
+}
+
+TEST_CASE("a forked child reads zeros where the parent left a mark") {
+  auto* mark = static_cast<std::atomic<int>*>(WipedOnForkPage(sizeof(std::atomic<int>)));
+  REQUIRE(mark != nullptr);
+  CHECK(WipedOnForkPage(4) == mark);
+  mark->store(5);
+  const pid_t child = fork();
+  if (child == 0) _exit(mark->load() == 0 ? 0 : 1);
+  int status = -1;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
+  CHECK(mark->load() == 5);
+}
+
+TEST_CASE("the system's counters can be read") {
+  uint64_t value = 0;
+  CHECK(OutOfMemoryKills(&value));
+  CHECK(NoRouteDrops(&value));
+  CHECK(RefusedRetransmits(&value));
+}
+
+TEST_CASE("exit hooks run at exit and at quick_exit") {
+  for (const bool quick : {false, true}) {
+    int channel[2];
+    REQUIRE(pipe(channel) == 0);
+    const pid_t child = fork();
+    if (child == 0) {
+      dup2(channel[1], 100);
+      RunAtExit([] { _exit(write(100, "x", 1) == 1 ? 21 : 1); });
+      quick ? quick_exit(0) : exit(0);
+    }
+    int status = -1;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    CHECK(WEXITSTATUS(status) == 21);
+    close(channel[0]);
+    close(channel[1]);
+  }
+}
+
+TEST_CASE("a library is found by the first name that exists") {
+  const char* const names[] = {"libdoes-not-exist.so.9", "libm.so.6"};
+  CHECK(LoadLibraryByName(names, 1) == nullptr);
+  void* library = LoadLibraryByName(names, 2);
+  REQUIRE(library != nullptr);
+  CHECK(FindSymbol(library, "cos") != nullptr);
+  CHECK(FindSymbol(library, "no such function") == nullptr);
+}
+
+namespace {
+
+struct Shared {
+  Waiter go;
+  std::atomic<bool> leave{false};
+  sigset_t mask = {};
+  char name[16] = {};
+};
+
+void Body(void* user) {
+  auto* shared = static_cast<Shared*>(user);
+  pthread_sigmask(SIG_SETMASK, nullptr, &shared->mask);
+  pthread_getname_np(pthread_self(), shared->name, sizeof(shared->name));
+  while (!shared->leave) shared->go.Wait(60000, -1);
+}
+
+}  // namespace
+
+TEST_CASE("a worker has a name, blocks the game's signals but not faults, and is joined or given up") {
+  Shared shared;
+  REQUIRE(shared.go.Open().ok());
+  WorkerThread worker;
+  REQUIRE(worker.Start("a rather long name", Body, &shared).ok());
+  CHECK_FALSE(worker.Join(20));
+  CHECK(worker.started());
+  shared.leave = true;
+  shared.go.Wake();
+  CHECK(worker.Join(20000));
+  CHECK_FALSE(worker.started());
+  CHECK(std::string(shared.name) == "a rather long n");
+  CHECK(sigismember(&shared.mask, SIGTERM) == 1);
+  CHECK(sigismember(&shared.mask, SIGSEGV) == 0);
+}

@@ -1,0 +1,101 @@
+// What only Windows has: access lists, device names, shared opening, the folder of local application data.
+#include "platform/file.h"
+
+#include <aclapi.h>
+#include <doctest/doctest.h>
+#include <windows.h>
+
+#include "platform/process.h"
+#include "platform/windows/file_access.h"
+#include "platform/windows/handle.h"
+#include "platform/windows/wide_path.h"
+#include "support/test_directory.h"
+
+using namespace whydrop;            // NOLINT
+using namespace whydrop::platform;  // NOLINT
+
+namespace {
+
+std::wstring Wide(const std::string& path) {
+  std::wstring wide;
+  REQUIRE(WidePath(path, &wide).ok());
+  return wide;
+}
+
+}  // namespace
+
+TEST_CASE("a state directory that others may write to is refused") {
+  const TestDirectory directory;
+  const std::string path = directory.File("x/y/z/");
+  REQUIRE(EnsureDirectory(path).ok());
+  const std::wstring wide = Wide(directory.File("x/y/z"));
+  {
+    const Handle opened(
+        CreateFileW(wide.c_str(), READ_CONTROL, 7, nullptr, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS, nullptr));
+    REQUIRE(opened);
+    bool others_may_write = true;
+    CHECK(BelongsToUser(opened.get(), &others_may_write));
+    CHECK_FALSE(others_may_write);
+  }
+  // Everybody may do everything.
+  SECURITY_DESCRIPTOR open_to_all = {};
+  REQUIRE(InitializeSecurityDescriptor(&open_to_all, SECURITY_DESCRIPTOR_REVISION));
+  REQUIRE(SetSecurityDescriptorDacl(&open_to_all, TRUE, nullptr, FALSE));
+  REQUIRE(SetFileSecurityW(wide.c_str(), DACL_SECURITY_INFORMATION, &open_to_all));
+  CHECK(EnsureDirectory(path).kind == StatusKind::kInvalid);
+}
+
+TEST_CASE("paths get the prefix that lifts limits; devices and text that is no UTF-8 are refused") {
+  CHECK(Wide("C:/a/./b/../c") == L"\\\\?\\C:\\a\\c");
+  CHECK(Wide("//server/share/a") == L"\\\\?\\UNC\\server\\share\\a");
+  CHECK(Wide("\\\\?\\C:\\a/b") == L"\\\\?\\C:\\a\\b");
+  CHECK(Wide("relative").substr(0, 4) == L"\\\\?\\");
+  std::wstring ignored;
+  for (const std::string& bad : {std::string(), std::string("C:/\xff"), std::string("C:/a\0b", 6), std::string("nul"),
+                                 std::string("C:/dir/con"), std::string("\\\\.\\pipe\\x")}) {
+    CAPTURE(bad);
+    CHECK(WidePath(bad, &ignored).kind == StatusKind::kInvalid);
+  }
+}
+
+TEST_CASE("a hard link is not opened as a file") {
+  const TestDirectory directory;
+  REQUIRE(WriteDurably(directory.File("a"), "x", 1).ok());
+  REQUIRE(CreateHardLinkW(Wide(directory.File("second")).c_str(), Wide(directory.File("a")).c_str(), nullptr));
+  File file;
+  CHECK(File::OpenExisting(directory.File("a"), File::Mode::kRead, &file).kind == StatusKind::kInvalid);
+}
+
+TEST_CASE("a file that somebody holds without sharing is waited for shortly, then the error is told") {
+  const TestDirectory directory;
+  REQUIRE(WriteDurably(directory.File("a"), "x", 1).ok());
+  File file;
+  {
+    const Handle scanner(
+        CreateFileW(Wide(directory.File("a")).c_str(), GENERIC_READ, 0, nullptr, OPEN_EXISTING, 0, nullptr));
+    REQUIRE(scanner);
+    CHECK(File::OpenExisting(directory.File("a"), File::Mode::kRead, &file).native == ERROR_SHARING_VIOLATION);
+    CHECK_FALSE(RemoveFile(directory.File("a")).ok());
+  }
+  CHECK(File::OpenExisting(directory.File("a"), File::Mode::kRead, &file).ok());
+}
+
+TEST_CASE("a lock belongs to its handle: a second opening in the same process finds it and does not release it") {
+  const TestDirectory directory;
+  File first;
+  REQUIRE(File::CreateNew(directory.File("a"), &first).ok());
+  REQUIRE(first.TryLock().ok());
+  for (int i = 0; i < 2; ++i) {
+    File second;
+    REQUIRE(File::OpenExisting(directory.File("a"), File::Mode::kReadWrite, &second).ok());
+    CHECK(second.TryLock().kind == StatusKind::kBusy);
+  }
+  CHECK_FALSE(OpeningUnlocks(directory.File("a")));
+  CHECK(first.WriteAt(0, "x", 1).ok());
+}
+
+TEST_CASE("the state directory is in the folder of local application data, also when the profile has other letters") {
+  std::string path;
+  REQUIRE(DefaultStateDirectory(&path).ok());
+  CHECK(path.find("\\AppData\\Local\\whydrop") != std::string::npos);
+}

@@ -1,0 +1,122 @@
+// What only Linux has: forks, signal handlers, descriptors that can be counted.
+#include <doctest/doctest.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <iterator>
+
+#include "ring/ring_layout.h"
+#include "session_fixture.h"
+
+using whydrop_test::CallEverything;
+using whydrop_test::OpenTcp;
+using whydrop_test::Started;
+using whydrop_test::Stats;
+using whydrop_test::TempDir;
+
+TEST_CASE("sessions that come and go leave no descriptor behind") {
+  auto descriptors = [] {
+    const std::filesystem::directory_iterator all("/proc/self/fd");
+    return std::distance(begin(all), end(all));
+  };
+  TempDir dir;
+  Started session(dir.path());
+  REQUIRE(session.Start() == WHYDROP_OK);  // what stays for the life of the process is made once
+  whydrop_flush(20000);
+  whydrop_stop();
+  REQUIRE(session.Start() == WHYDROP_OK);
+  whydrop_stop();
+  const auto before = descriptors();
+  for (int i = 0; i < 10; ++i) {
+    REQUIRE(session.Start() == WHYDROP_OK);
+    whydrop_flush(20000);
+    whydrop_stop();
+  }
+  // A worker that stop did not wait for holds its few until the next start.
+  CHECK(descriptors() <= before + 4);
+}
+
+TEST_CASE("the game's crash handlers stay where they are if it asks for that") {
+  TempDir dir;
+  Started session(dir.path());
+  session.config.flags = WHYDROP_FLAG_NO_CRASH_HANDLER | WHYDROP_FLAG_NO_NETWORK_WATCH;
+  struct sigaction before = {}, during = {};
+  sigaction(SIGSEGV, nullptr, &before);
+  REQUIRE(session.Start() == WHYDROP_OK);
+  sigaction(SIGSEGV, nullptr, &during);
+  CHECK((during.sa_handler == before.sa_handler));
+  whydrop_thread_attach();
+}
+
+TEST_CASE("stop gives the signal handlers back") {
+  TempDir dir;
+  Started session(dir.path());
+  struct sigaction before = {}, during = {}, after = {};
+  sigaction(SIGSEGV, nullptr, &before);
+  REQUIRE(session.Start() == WHYDROP_OK);
+  sigaction(SIGSEGV, nullptr, &during);
+  whydrop_stop();
+  sigaction(SIGSEGV, nullptr, &after);
+  CHECK((during.sa_sigaction != before.sa_sigaction));
+  CHECK((after.sa_sigaction == before.sa_sigaction));
+}
+
+TEST_CASE("a forked child is inert, may start a session of its own, and the parent goes on") {
+  TempDir dir;
+  Started session(dir.path());
+  REQUIRE(session.Start() == WHYDROP_OK);
+  const whydrop_conn conn = OpenTcp();
+  const pid_t child = fork();
+  if (child == 0) {
+    whydrop_stats stats = {};
+    stats.struct_size = sizeof stats;
+    bool good = whydrop_get_stats(&stats) == WHYDROP_ERROR_NOT_STARTED;
+    CallEverything(conn);
+    whydrop_note_exit(WHYDROP_EXIT_USER);
+    whydrop_mark_crash(11, "child");
+    whydrop_stop();
+    good = good && OpenTcp() == 0;
+#if !defined(__SANITIZE_THREAD__)  // which allows no new thread in a forked child
+    good = good && whydrop_start(&session.config) == WHYDROP_OK;
+    const whydrop_conn own = OpenTcp();
+    good = good && own != 0 && own != conn;
+    good = good && whydrop_conn_close(conn, WHYDROP_CLOSE_NORMAL) == WHYDROP_CAUSE_UNKNOWN;
+    whydrop_stop();
+#endif
+    _exit(good ? 0 : 1);
+  }
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
+  CHECK(Stats().struct_size != 0);
+  CHECK(whydrop_conn_close(conn, WHYDROP_CLOSE_NORMAL) == WHYDROP_CAUSE_LOCAL_CLOSE);
+  // Neither the child's calls nor its stop touched the parent's ring.
+  for (const std::string& path : dir.Files(".ring")) CHECK(std::filesystem::file_size(path) > 0);
+  whydrop_stats stats = {};
+  stats.struct_size = sizeof stats;
+  CHECK(whydrop_get_stats(&stats) == WHYDROP_OK);
+}
+
+TEST_CASE("a child of vfork that crashes leaves no marker with its parent") {
+  TempDir dir;
+  Started session(dir.path());
+  REQUIRE(session.Start() == WHYDROP_OK);
+  // posix_spawn shares the memory with its child like vfork until exec; this one execs and then kills itself.
+  char shell[] = "/bin/sh", option[] = "-c", script[] = "kill -SEGV $$";
+  char* const arguments[] = {shell, option, script, nullptr};
+  pid_t child = 0;
+  REQUIRE(posix_spawn(&child, shell, nullptr, nullptr, arguments, nullptr) == 0);
+  int status = 0;
+  waitpid(child, &status, 0);
+  CHECK(WIFSIGNALED(status));
+  const std::string ring = dir.OnlyRing();
+  REQUIRE(ring.size() > sizeof(whydrop::LifePage) + whydrop::kHeaderBytes);
+  uint32_t marker = 0;
+  std::memcpy(&marker, ring.data() + whydrop::kHeaderBytes + offsetof(whydrop::LifePage, crash), sizeof marker);
+  CHECK(marker == 0);
+}
