@@ -9,6 +9,7 @@
 #include "samples/collector/config/load.h"
 #include "samples/collector/log_line.h"
 #include "samples/collector/serve.h"
+#include "samples/collector/store/store.h"
 #include "samples/collector/transfer/commands.h"
 
 namespace whydrop::collector {
@@ -41,7 +42,14 @@ int Act(const Loaded& loaded) {
       CheckFiles(loaded.options);
       std::fputs(EffectiveText(loaded).c_str(), stdout);
       return 0;
+    case Mode::kApply:
+      ApplySchema(loaded.options.store_url);
+      return 0;
     case Mode::kRun:
+      if (loaded.command == kSchema) {
+        std::fputs(SchemaText(loaded.options.store_url).c_str(), stdout);
+        return 0;
+      }
       ConfigureLog(loaded.options.log_level, loaded.options.log_format);
       break;
   }

@@ -32,7 +32,9 @@ namespace whydrop::collector {
   X(kRecordsOverLimit, "records_over_limit_total", "Records beyond what one session may contribute.")         \
   X(kTokensOverused, "tokens_overused_total", "Records whose token was shared by too many: kept without it.") \
   X(kLabelsFolded, "labels_folded_total", "Labels and tags beyond the limit per app: kept as (other).")       \
-  X(kCommits, "commits_total", "Transactions of the store.")
+  X(kCommits, "commits_total", "Transactions of the store.")                                                  \
+  X(kBlocks, "blocks_total", "Blocks that ClickHouse took.")                                                  \
+  X(kBlocksAgain, "segments_again_total", "Segments sent again because a ClickHouse node died.")
 
 enum class Counter : size_t {
 #define WHYDROP_X(enumerator, name, help) enumerator,

@@ -17,7 +17,7 @@ struct CommandRow {
 constexpr CommandRow kCommands[] = {
     {kServe, "serve", 0,
      "Usage: whydrop-collector [serve] [options]\n"
-     "       whydrop-collector import | export | backup, each with --help\n"
+     "       whydrop-collector import | export | backup | schema, each with --help\n"
      "Takes whydrop batches, joins the two ends of every connection and tells why players drop.\n"},
     {kImport, "import", 1,
      "Usage: whydrop-collector import FILE --app-id APP_ID --app-version VERSION [options]\n"
@@ -29,6 +29,9 @@ constexpr CommandRow kCommands[] = {
     {kBackup, "backup", 1,
      "Usage: whydrop-collector backup FILE [options]\n"
      "Copies the store to a new file while a collector serves it.\n"},
+    {kSchema, "schema", 0,
+     "Usage: whydrop-collector schema --store URL [--print | --apply]\n"
+     "Prints the tables of a store whose engine is not embedded, or makes those that are missing on every node.\n"},
 };
 
 // What stands on the command line, before anything is looked up.
@@ -79,6 +82,8 @@ CommandLine ReadCommandLine(const std::vector<std::string>& arguments) {
     if (argument == "--version") return line.mode = Mode::kVersion, line;
     if (argument == "--check-config") {
       line.mode = Mode::kCheck;
+    } else if (command.command == kSchema && (argument == "--print" || argument == "--apply")) {
+      line.mode = argument == "--apply" ? Mode::kApply : Mode::kRun;
     } else if (argument.compare(0, 1, "-") == 0) {
       TakeFlag(arguments, &at, &line);
     } else if (line.operands.size() < command.operands) {

@@ -21,7 +21,7 @@ class ConfigError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-enum class Mode { kRun, kCheck, kHelp, kVersion };
+enum class Mode { kRun, kApply /* of schema: also on the engine */, kCheck, kHelp, kVersion };
 
 struct Setting {
   std::string value;

@@ -178,8 +178,9 @@ const std::vector<OptionRow>& OptionTable() {
       {kServe, "admin-host", "NAME", kMany, kOpen, nullptr, TakeHostName, "a host name without a port",
        "a host name that the admin address answers to beside addresses and localhost\n(a loopback one: none, others: "
        "any)"},
-      {kServe | kImport | kExport | kBackup, "store", "URL", kOne, Secrecy::kUrlWithPassword, "sqlite:whydrop.db",
-       TakeText<&Options::store_url>, "the URL of a store", "sqlite:PATH"},
+      {kServe | kImport | kExport | kBackup | kSchema, "store", "URL", kOne, Secrecy::kUrlWithPassword,
+       "sqlite:whydrop.db", TakeText<&Options::store_url>, "the URL of a store",
+       "sqlite:PATH, or clickhouse:http://HOST:PORT[,HOST:PORT...]/DATABASE[?cluster=NAME&...]"},
       {kServe, "key", "APP_ID=KEY", kMany, kSecret, nullptr, TakeKey<&Options::keys>, kKeyRule,
        "batches of this app's clients need this key, or another one given for it;\nwithout any key, any app id is "
        "taken"},

@@ -15,7 +15,7 @@
 namespace whydrop::collector {
 
 // What the program can be asked to do; a row of the table names all that listen to it.
-enum Command : unsigned { kServe = 1, kImport = 2, kExport = 4, kBackup = 8 };
+enum Command : unsigned { kServe = 1, kImport = 2, kExport = 4, kBackup = 8, kSchema = 16 };
 
 enum class Arity { kOne, kMany };
 

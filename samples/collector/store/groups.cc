@@ -67,4 +67,15 @@ std::optional<Finding> FindResetsOnOneNetwork(const std::vector<NetworkCount>& n
   return finding;
 }
 
+Crashes CrashesOf(std::vector<CrashGroup> groups, uint32_t limit) {
+  Crashes crashes;
+  crashes.places = groups.size();
+  for (const CrashGroup& group : groups) crashes.sessions += group.sessions;
+  std::stable_sort(groups.begin(), groups.end(),
+                   [](const CrashGroup& a, const CrashGroup& b) { return a.sessions > b.sessions; });
+  if (groups.size() > limit) groups.resize(limit);
+  crashes.groups = std::move(groups);
+  return crashes;
+}
+
 }  // namespace whydrop::collector

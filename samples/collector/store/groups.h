@@ -36,6 +36,9 @@ struct NetworkCount {
 // Resets that concentrate on one network. `networks` are all of them, those with the most resets first.
 std::optional<Finding> FindResetsOnOneNetwork(const std::vector<NetworkCount>& networks, uint64_t drops);
 
+// All groups as an answer: the largest, at most `limit`.
+Crashes CrashesOf(std::vector<CrashGroup> groups, uint32_t limit);
+
 }  // namespace whydrop::collector
 
 #endif

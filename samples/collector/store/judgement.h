@@ -50,6 +50,9 @@ Judgement JudgeEnds(const StoredEnd* client, const StoredEnd* server, const Join
 // The server's record to join with: the last one that tells an end, else the last one; nullptr if there is none.
 const StoredEnd* BestServer(const std::vector<StoredEnd>& ends);
 
+// A platform that a later sender names is shown as unknown, so it is counted as that.
+inline int64_t CountedPlatform(int64_t platform) { return platform >= 1 && platform <= 3 ? platform : 0; }
+
 // A cause that a client gives to a server's machine that fell silent, or to the way to it.
 bool IsSilence(Cause cause);
 

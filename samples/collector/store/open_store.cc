@@ -1,16 +1,41 @@
+#include "samples/collector/store/clickhouse/store.h"
 #include "samples/collector/store/sqlite/store.h"
 #include "samples/collector/store/store.h"
 
 namespace whydrop::collector {
+namespace {
+
+std::pair<std::string, std::string> SchemeAndRest(const std::string& url) {
+  const size_t colon = url.find(':');
+  return {url.substr(0, colon), colon == std::string::npos ? "" : url.substr(colon + 1)};
+}
+
+clickhouse::Settings EngineOf(const std::string& url) {
+  const auto [scheme, rest] = SchemeAndRest(url);
+  if (scheme != "clickhouse") throw StoreError("the store '" + url + "' makes its tables itself");
+  return clickhouse::ParseUrl(rest);
+}
+
+}  // namespace
 
 std::unique_ptr<Store> OpenStore(const std::string& url, ClockFn now, Metrics* metrics, const StoreSettings& settings) {
-  const size_t colon = url.find(':');
-  const std::string scheme = url.substr(0, colon);
-  const std::string rest = colon == std::string::npos ? "" : url.substr(colon + 1);
+  const auto [scheme, rest] = SchemeAndRest(url);
   if (scheme == "sqlite" && !rest.empty()) {
     return std::make_unique<SqliteStore>(rest, std::move(now), settings, metrics);
   }
-  throw StoreError("no engine takes the store URL '" + url + "'; the form is sqlite:PATH");
+  if (scheme == "clickhouse") {
+    return std::make_unique<clickhouse::ClickHouseStore>(rest, std::move(now), settings, metrics);
+  }
+  throw StoreError("no engine takes the store URL '" + url +
+                   "'; the forms are sqlite:PATH and clickhouse:http://HOST:PORT/DATABASE");
 }
+
+std::string SchemaText(const std::string& url) {
+  std::string text;
+  for (const std::string& statement : clickhouse::SchemaStatements(EngineOf(url))) text += statement + ";\n";
+  return text;
+}
+
+void ApplySchema(const std::string& url) { clickhouse::Cluster(EngineOf(url)).MakeTables(); }
 
 }  // namespace whydrop::collector

@@ -247,6 +247,11 @@ class Store {
 std::unique_ptr<Store> OpenStore(const std::string& url, ClockFn now, Metrics* metrics,
                                  const StoreSettings& settings = {});
 
+// The statements that make the tables of an engine that is not embedded; ApplySchema makes what is missing, on every
+// node. Throw StoreError; an embedded store makes its tables itself.
+std::string SchemaText(const std::string& url);
+void ApplySchema(const std::string& url);
+
 }  // namespace whydrop::collector
 
 #endif

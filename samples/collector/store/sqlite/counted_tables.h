@@ -15,9 +15,6 @@
 
 namespace whydrop::collector {
 
-// A platform that a later sender names is shown as unknown, so it is counted as that.
-inline int64_t CountedPlatform(int64_t platform) { return platform >= 1 && platform <= 3 ? platform : 0; }
-
 // What is counted of a client's session.
 CountedRow CountSession(const std::string& app_id, int64_t ended_s, int64_t end, const std::string& app_version,
                         int64_t platform, int64_t tag_set);

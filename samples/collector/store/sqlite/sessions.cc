@@ -4,6 +4,7 @@
 #include <map>
 #include <tuple>
 
+#include "samples/collector/store/groups.h"
 #include "samples/collector/store/sqlite/counting.h"
 #include "samples/collector/store/sqlite/filters.h"
 
@@ -111,15 +112,9 @@ std::vector<SessionEndGroup> ReadSessionEnds(const Database& db, const SessionFi
 Crashes ReadCrashes(const Database& db, const SessionFilter& filter, uint32_t limit) {
   const ReadTransaction snapshot(db);
   std::map<CrashPlace, CrashGroup> places = ReadPlaces(db, filter);
-  Crashes crashes;
-  crashes.places = places.size();
-  for (auto& [place, group] : places) {
-    crashes.sessions += group.sessions;
-    crashes.groups.push_back(std::move(group));
-  }
-  std::stable_sort(crashes.groups.begin(), crashes.groups.end(),
-                   [](const CrashGroup& a, const CrashGroup& b) { return a.sessions > b.sessions; });
-  if (crashes.groups.size() > limit) crashes.groups.resize(limit);
+  std::vector<CrashGroup> groups;
+  for (auto& [place, group] : places) groups.push_back(std::move(group));
+  Crashes crashes = CrashesOf(std::move(groups), limit);
   ReadReports(db, filter, &crashes.groups);
   return crashes;
 }

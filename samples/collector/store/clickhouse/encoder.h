@@ -1,0 +1,66 @@
+// Turns a batch into rows of the engine's tables, within the limits of what one sender may do.
+//
+// What it remembers is a courtesy: it spares the engine repeats that come to the same collector. That every batch
+// counts once follows from the rows alone.
+//
+// Thread rule: one thread at a time.
+#ifndef WHYDROP_COLLECTOR_CLICKHOUSE_ENCODER_H
+#define WHYDROP_COLLECTOR_CLICKHOUSE_ENCODER_H
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "samples/collector/store/clickhouse/spool.h"
+#include "samples/collector/store/clickhouse/stamp.h"
+#include "samples/collector/store/store.h"
+
+namespace whydrop::collector::clickhouse {
+
+// Evenly spread over all 64 bits.
+uint64_t HashOf(std::string_view bytes);
+
+class Encoder {
+ public:
+  Encoder(uint32_t owner, Stamps* stamps, Metrics* metrics) : owner_(owner), stamps_(stamps), metrics_(metrics) {}
+
+  // kAccepted: `out` holds its rows.
+  StoreVerdict Encode(Batch* batch, SpooledBatch* out);
+
+  // Labels that are in the engine already.
+  void Learn(const std::vector<Label>& labels);
+
+  // After rows that it made were not kept.
+  void Forget();
+
+ private:
+  struct KnownSession {
+    Role role = Role::kClient;
+    uint64_t contributed = 0;
+    std::unordered_map<uint64_t, BodyHash> batches;  // by rotation and part
+  };
+
+  bool Admit(const std::string& app_id, const std::string& dimension, std::string* value, size_t limit,
+             SpooledBatch* out);
+  void FoldLabels(Batch* batch, SpooledBatch* out);
+  bool TakesMore(const Batch& batch, KnownSession* session, uint64_t count);
+  void PutSession(const Batch& batch, SpooledBatch* out);
+  void PutRecords(const Batch& batch, KnownSession* session, SpooledBatch* out);
+  void PutCloseTotals(const Batch& batch, KnownSession* session, SpooledBatch* out);
+  bool IsOverused(const std::string& app_id, const std::string& token);
+
+  const uint32_t owner_;  // of the work that rows make
+  Stamps* const stamps_;
+  Metrics* const metrics_;
+  std::unordered_map<std::string, std::unordered_set<std::string>> labels_;  // by app and dimension
+  std::unordered_map<std::string, KnownSession> sessions_;                   // by app and session
+  std::unordered_map<std::string, uint32_t> tokens_;
+  uint64_t received_us_ = 0;  // of the newest batch
+};
+
+}  // namespace whydrop::collector::clickhouse
+
+#endif

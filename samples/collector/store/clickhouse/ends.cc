@@ -1,0 +1,155 @@
+#include "samples/collector/store/clickhouse/ends.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
+
+#include "samples/collector/ingest/batch_decoder.h"
+
+namespace whydrop::collector::clickhouse {
+namespace {
+
+constexpr const char* kColumns =
+    "app_id, join_key, row_id, received_us, role, session_id, number, rotation, has_token, open, recovered, "
+    "next_refused, endpoint, "
+    "network, evidence, at_s, counted, cause, app_version, platform, session_end, rotate_interval_ms, tag_keys, "
+    "tag_values";
+
+EndRow ReadRow(RowReader* reader) {
+  EndRow row;
+  EndView& view = row.end.view;
+  row.end.app_id = reader->Text();
+  row.join_key = reader->Fixed16();
+  row.row_id = reader->U64();
+  row.received_us = reader->U64();
+  row.end.received_s = static_cast<int64_t>(row.received_us / 1000000);
+  row.end.role = reader->U8() == 0 ? Role::kClient : Role::kServer;
+  view.session_id = reader->Fixed16();
+  row.number = reader->U32();
+  row.rotation = reader->U32();
+  row.end.has_token = reader->U8() != 0;
+  view.record.open = reader->U8() != 0;
+  row.end.recovered = reader->U8() != 0;
+  view.record.next_refused = reader->U8() != 0;
+  view.endpoint = reader->Text();
+  row.end.network = reader->Text();
+  view.record.evidence = DecodeEvidence(reader->Text());
+  view.ended_unix_s = reader->U32();
+  row.counted = reader->U64();
+  row.cause = reader->I32();
+  view.app_version = reader->Text();
+  view.record.platform = reader->I32();
+  view.record.session_end = reader->I32();
+  view.record.more_reports_follow = reader->U32() != 0 && view.record.session_end == 0;
+  row.tag_keys = reader->Texts();
+  row.tag_values = reader->Texts();
+  return row;
+}
+
+// The first end that arrived holds; while there is none, the newest word about the open connection.
+bool Holds(const EndRow& row, const EndRow& over) {
+  const bool open = row.end.view.record.open;
+  if (open != over.end.view.record.open) return !open;
+  if (open && row.rotation != over.rotation) return row.rotation > over.rotation;
+  return std::tie(row.received_us, row.row_id) < std::tie(over.received_us, over.row_id);
+}
+
+void ChooseHeld(KeyRows* key) {
+  using Identity = std::tuple<Role, std::string, uint32_t, bool>;
+  std::map<Identity, size_t> held;
+  for (size_t i = 0; i < key->rows.size(); ++i) {
+    const EndRow& row = key->rows[i];
+    const Identity identity{row.end.role, row.end.view.session_id, row.number, row.counted != 0};
+    const auto [known, added] = held.emplace(identity, i);
+    if (!added && Holds(row, key->rows[known->second])) known->second = i;
+  }
+  for (const auto& [identity, index] : held) key->held.push_back(index);
+  std::sort(key->held.begin(), key->held.end());
+}
+
+struct ServerState {
+  uint32_t rotation = 0;
+  int32_t end = 0;
+  Replaced replaced = Replaced::kNo;
+};
+
+std::map<std::pair<std::string, std::string>, ServerState> ReadStates(const Settings& settings,
+                                                                      const std::vector<KeyRows>& all,
+                                                                      const AskFn& ask) {
+  std::set<std::pair<std::string, std::string>> sessions;
+  for (const KeyRows& key : all) {
+    for (const EndRow& row : key.rows) {
+      if (row.end.role == Role::kServer) sessions.emplace(key.app_id, row.end.view.session_id);
+    }
+  }
+  std::map<std::pair<std::string, std::string>, ServerState> states;
+  if (sessions.empty()) return states;
+  const ExternalTable keys = KeyTable("session_id", {sessions.begin(), sessions.end()});
+  const std::string answer =
+      ask("SELECT app_id, session_id, argMax(rotation, version), argMax(ended_as, version), argMax(replaced, version) "
+          "FROM " +
+              Everywhere(settings, "server_states") +
+              " WHERE (app_id, session_id) IN keys GROUP BY app_id, session_id FORMAT RowBinary",
+          &keys);
+  RowReader reader(answer);
+  while (reader.More()) {
+    std::string app_id = reader.Text();
+    std::string session_id = reader.Fixed16();
+    ServerState& state = states[{std::move(app_id), std::move(session_id)}];
+    state.rotation = reader.U32();
+    state.end = reader.I32();
+    state.replaced = static_cast<Replaced>(reader.U8());
+  }
+  return states;
+}
+
+}  // namespace
+
+ExternalTable KeyTable(const std::string& column, const std::vector<std::pair<std::string, std::string>>& keys) {
+  ExternalTable table{"app_id String, " + column + " FixedString(16)", ""};
+  RowWriter rows;
+  for (const auto& [app_id, key] : keys) rows.Text(app_id).Fixed16(key);
+  table.rows = rows.Take();
+  return table;
+}
+
+std::vector<KeyRows> ReadEnds(const Settings& settings, const std::string& table, const std::string& where,
+                              const AskFn& ask, const AskFn& ask_everywhere, const ExternalTable* keys) {
+  const std::string answer = ask(std::string("SELECT ") + kColumns + " FROM " + table + " WHERE " + where +
+                                     " ORDER BY app_id, join_key, received_us, row_id FORMAT RowBinary",
+                                 keys);
+  RowReader reader(answer);
+  std::vector<KeyRows> all;
+  while (reader.More()) {
+    EndRow row = ReadRow(&reader);
+    if (all.empty() || all.back().app_id != row.end.app_id || all.back().join_key != row.join_key) {
+      all.push_back({row.end.app_id, row.join_key, {}, {}});
+    }
+    std::vector<EndRow>& rows = all.back().rows;
+    if (rows.empty() || rows.back().row_id != row.row_id) rows.push_back(std::move(row));
+  }
+  const auto states = ReadStates(settings, all, ask_everywhere);
+  for (KeyRows& key : all) {
+    for (EndRow& row : key.rows) {
+      const auto state = states.find({key.app_id, row.end.view.session_id});
+      // A report that is newer than the state speaks for itself.
+      if (row.end.role != Role::kServer || state == states.end() || state->second.rotation < row.rotation) continue;
+      row.end.view.record.session_end = state->second.end;
+      row.end.view.record.replaced = state->second.replaced;
+      if (state->second.end != 0) row.end.view.record.more_reports_follow = false;
+    }
+    ChooseHeld(&key);
+  }
+  return all;
+}
+
+std::vector<StoredEnd> HeldEnds(const KeyRows& key) {
+  std::vector<StoredEnd> ends;
+  for (const size_t index : key.held) {
+    if (key.rows[index].counted == 0) ends.push_back(key.rows[index].end);
+  }
+  return ends;
+}
+
+}  // namespace whydrop::collector::clickhouse

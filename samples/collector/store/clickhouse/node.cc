@@ -1,0 +1,144 @@
+#include "samples/collector/store/clickhouse/node.h"
+
+#include <curl/curl.h>
+
+#include <memory>
+
+namespace whydrop::collector::clickhouse {
+namespace {
+
+constexpr long kConnectMs = 3000;
+constexpr long kAnswerMs = 120000;
+constexpr long kStalledS = 30;  // no byte for so long
+constexpr size_t kMaxAnswerBytes = size_t{1} << 30;
+constexpr size_t kMaxErrorText = 300;
+
+struct Handle {
+  Handle() {
+    static const CURLcode once = curl_global_init(CURL_GLOBAL_DEFAULT);
+    if (once != CURLE_OK) throw StoreError("libcurl does not start");
+    curl = curl_easy_init();
+    if (curl == nullptr) throw StoreError("libcurl has no memory");
+  }
+  ~Handle() { curl_easy_cleanup(curl); }
+  Handle(const Handle&) = delete;
+  Handle& operator=(const Handle&) = delete;
+
+  CURL* curl;
+};
+
+// Keeps connections to the nodes open; each thread has its own.
+CURL* ThreadHandle() {
+  thread_local Handle handle;
+  curl_easy_reset(handle.curl);
+  return handle.curl;
+}
+
+size_t Collect(char* data, size_t size, size_t count, void* user) {
+  auto* out = static_cast<std::string*>(user);
+  if (out->size() + size * count > kMaxAnswerBytes) return 0;
+  out->append(data, size * count);
+  return size * count;
+}
+
+std::string Escape(const std::string& text) {
+  static constexpr char kDigits[] = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+    if (plain) {
+      out += c;
+    } else {
+      out += {'%', kDigits[byte >> 4], kDigits[byte & 15]};
+    }
+  }
+  return out;
+}
+
+std::string OneLine(std::string text) {
+  if (text.size() > kMaxErrorText) text.resize(kMaxErrorText);
+  for (char& c : text) c = c == '\n' || c == '\r' ? ' ' : c;
+  return text;
+}
+
+}  // namespace
+
+Node::Node(std::string url, const Settings& settings)
+    : url_(std::move(url)), user_(settings.user), password_(settings.password) {}
+
+std::string Node::Ask(const std::string& sql, const QuerySettings& settings, const ExternalTable* keys) {
+  return Post(sql, keys != nullptr ? Body::kForm : Body::kQuery, sql, settings, keys);
+}
+
+void Node::Insert(const std::string& sql, const std::string& rows, const QuerySettings& settings) {
+  Post(sql, Body::kRows, rows, settings, nullptr);
+}
+
+std::string Node::Post(const std::string& query, Body kind, const std::string& body, const QuerySettings& settings,
+                       const ExternalTable* keys) {
+  CURL* curl = ThreadHandle();
+  // Without the wait a question that fails half-way has already said 200.
+  std::string url = url_ + "/?wait_end_of_query=1&buffer_size=1048576&max_query_size=16777216";
+  if (kind == Body::kRows) url += "&query=" + Escape(query);
+  for (const auto& [name, value] : settings) url += "&" + name + "=" + Escape(value);
+  if (keys != nullptr) url += "&keys_format=RowBinary&keys_structure=" + Escape(keys->structure);
+
+  const std::unique_ptr<curl_mime, void (*)(curl_mime*)> form(kind == Body::kForm ? curl_mime_init(curl) : nullptr,
+                                                              curl_mime_free);
+  if (form != nullptr) {
+    curl_mimepart* part = curl_mime_addpart(form.get());
+    curl_mime_name(part, "query");
+    curl_mime_data(part, query.data(), query.size());
+    part = curl_mime_addpart(form.get());
+    curl_mime_name(part, "keys");
+    curl_mime_filename(part, "keys");
+    curl_mime_data(part, keys->rows.data(), keys->rows.size());
+    curl_easy_setopt(curl, CURLOPT_MIMEPOST, form.get());
+  } else {
+    curl_easy_setopt(curl, CURLOPT_POST, 1L);
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.data());
+  }
+  curl_slist* list = curl_slist_append(nullptr, "Expect:");
+  list = curl_slist_append(list, ("X-ClickHouse-User: " + user_).c_str());
+  if (!password_.empty()) list = curl_slist_append(list, ("X-ClickHouse-Key: " + password_).c_str());
+  const std::unique_ptr<curl_slist, void (*)(curl_slist*)> headers(list, curl_slist_free_all);
+
+  std::string answer;
+  curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
+  curl_easy_setopt(curl, CURLOPT_PROXY, "");
+  curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers.get());
+  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, kConnectMs);
+  curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, kAnswerMs);
+  curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
+  curl_easy_setopt(curl, CURLOPT_TCP_KEEPIDLE, kStalledS);
+  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, Collect);
+  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
+  const CURLcode status = curl_easy_perform(curl);
+  reached_ = status == CURLE_OK;
+  if (status != CURLE_OK) throw Unreachable(url_ + ": " + curl_easy_strerror(status));
+  long code = 0;
+  curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &code);
+  if (code != 200) throw StoreError(url_ + ": " + OneLine(answer));
+  return answer;
+}
+
+std::string Quote(const std::string& text) {
+  static constexpr char kDigits[] = "0123456789ABCDEF";
+  std::string out = "'";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '\'' || c == '\\') {
+      out += {'\\', c};
+    } else if (byte < 0x20 || byte >= 0x7f) {
+      out += {'\\', 'x', kDigits[byte >> 4], kDigits[byte & 15]};
+    } else {
+      out += c;
+    }
+  }
+  return out + "'";
+}
+
+}  // namespace whydrop::collector::clickhouse

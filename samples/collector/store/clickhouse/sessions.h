@@ -1,0 +1,26 @@
+// Answers that list sessions and labels.
+//
+// Thread rule: every function from any thread. Each throws StoreError.
+#ifndef WHYDROP_COLLECTOR_CLICKHOUSE_SESSIONS_H
+#define WHYDROP_COLLECTOR_CLICKHOUSE_SESSIONS_H
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "samples/collector/store/clickhouse/cluster.h"
+
+namespace whydrop::collector::clickhouse {
+
+std::vector<SessionView> ReadSessions(Cluster* cluster, std::optional<int32_t> end, const std::string& app_id,
+                                      uint32_t limit);
+std::vector<SessionEndGroup> ReadSessionEnds(Cluster* cluster, const SessionFilter& filter);
+Crashes ReadCrashes(Cluster* cluster, const SessionFilter& filter, uint32_t limit);
+
+// The rows of "app" and "tag" too, which count apps and tag keys against their limits.
+std::vector<Label> ReadAllLabels(Cluster* cluster, const std::string& app_id);
+int64_t ReadNewestReport(Cluster* cluster);  // unix seconds, 0: none
+
+}  // namespace whydrop::collector::clickhouse
+
+#endif

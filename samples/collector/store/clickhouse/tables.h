@@ -1,0 +1,34 @@
+// The tables in the engine: what they are for, how they are made, and the order of their columns.
+//
+// Thread rule: pure.
+#ifndef WHYDROP_COLLECTOR_CLICKHOUSE_TABLES_H
+#define WHYDROP_COLLECTOR_CLICKHOUSE_TABLES_H
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "samples/collector/store/clickhouse/url.h"
+
+namespace whydrop::collector::clickhouse {
+
+// Those that a collector writes from its spool; the values are stored there.
+enum class Table : uint8_t { kRecords = 1, kWork = 2, kSessions = 3, kLabels = 4 };
+inline constexpr Table kSpooledTables[] = {Table::kLabels, Table::kSessions, Table::kRecords, Table::kWork};
+
+const char* TableName(Table table);
+
+// All statements that make the database and its tables on one node, the same for every node. Every one leaves alone
+// what is there already.
+std::vector<std::string> SchemaStatements(const Settings& settings);
+
+// Tables whose partitions are days, so that what is too old goes with its partition. `hours` has (day, generation).
+extern const std::vector<std::string> kTablesByDay;
+
+// A table on one node, and on all shards.
+std::string Local(const Settings& settings, const std::string& table);
+std::string Everywhere(const Settings& settings, const std::string& table);
+
+}  // namespace whydrop::collector::clickhouse
+
+#endif

@@ -1,0 +1,31 @@
+// The URL of a cluster: clickhouse:http://user:password@host:8123,host:8123/database?cluster=c
+//
+// Thread rule: pure.
+#ifndef WHYDROP_COLLECTOR_CLICKHOUSE_URL_H
+#define WHYDROP_COLLECTOR_CLICKHOUSE_URL_H
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace whydrop::collector::clickhouse {
+
+struct Settings {
+  std::vector<std::string> nodes;  // "http://host:port" of each
+  std::string database;
+  std::string cluster;  // as the nodes' remote_servers call it; "": one node that stands alone
+  std::string user = "default";
+  std::string password;
+  std::string spool = "whydrop-spool";
+  uint32_t spool_mb = 4096;
+  uint32_t block_ms = 2000;     // a block is closed after so long
+  uint32_t block_rows = 20000;  // or when it has so many rows
+  bool create = false;          // makes the database and the tables where they are missing
+};
+
+// `text` is what follows "clickhouse:". Throws StoreError that names what is wrong.
+Settings ParseUrl(const std::string& text);
+
+}  // namespace whydrop::collector::clickhouse
+
+#endif
