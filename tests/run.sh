@@ -185,6 +185,7 @@ if [ "$mode" = full ]; then
   single "close lab at 200 ms" build/release/samples/close_lab/close_lab run --rtt 200
   single "100,000 kills" build/dev/tests/crash/ring_kill_test 100000
   single "fuzz: ring reader, 2 h" build/asan/tests/fuzz/ring_reader_fuzz 7200
+  single "bench: collector's load" env WHYDROP_BENCH_FULL=1 tests/bench/collector/run.sh
   single "fuzz: batches, 100 M" build/asan/samples/collector/tests/collector_fuzz 100000000
 fi
 finish

@@ -7,9 +7,11 @@ namespace {
 
 const std::string kSelect =
     "SELECT r.id, r.session, s.role, r.app_id, r.network, r.evidence, r.open, s.platform, s.end, s.replaced, "
-    "s.rotate_interval_ms, s.session_id, s.app_version, r.endpoint, r.at_s, EXISTS (SELECT 1 FROM records n WHERE "
+    "s.rotate_interval_ms, s.session_id, s.app_version, r.endpoint, r.at_s, EXISTS (SELECT 1 FROM records n "
+    "INDEXED BY records_by_previous WHERE "
     "n.session = r.session AND n.previous = r.number AND n.previous <> 0 AND n.established = 1), r.received_s, "
-    "r.token_hash IS NOT NULL, (SELECT n.evidence FROM records n WHERE n.session = r.session AND n.previous = r.number "
+    "r.token_hash IS NOT NULL, (SELECT n.evidence FROM records n INDEXED BY records_by_previous WHERE n.session = "
+    "r.session AND n.previous = r.number "
     "AND n.previous <> 0 ORDER BY n.number LIMIT 1), s.tag_set "
     "FROM records r JOIN sessions s ON s.id = r.session WHERE ";
 

@@ -1,0 +1,3 @@
+// The programs of the collector's unit tests.
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <doctest/doctest.h>
