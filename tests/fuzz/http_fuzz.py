@@ -120,7 +120,7 @@ def body(rng):
 
 def upload(rng, extra=b""):
     data, encoding = body(rng)
-    return (b"POST /v1/batches HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Encoding: " + encoding +
+    return (b"POST /v1/batches HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-protobuf\r\nContent-Encoding: " + encoding +
             b"\r\n" + extra + b"Content-Length: %d\r\n\r\n" % len(data) + data)
 
 
@@ -128,23 +128,26 @@ def question(rng):
     query = "&".join(rng.choice(NAMES) + rng.choice(("=", "", "==")) + rng.choice(VALUES).replace(" ", "+")
                      for _ in range(rng.randrange(5)))
     target = rng.choice(PATHS) + (rng.choice(("?", "?&", "??")) + query if query else "")
-    host = rng.choice(("127.0.0.1", "localhost", "evil.example", "[::1]:80", "", "a" * 300, "localhost."))
+    host = rng.choice(("127.0.0.1", "localhost", "localhost.", "[::1]:80", "", "127.0.0.1:1", "evil.example", "a" * 300))
     return ("%s %s HTTP/1.1\r\nHost: %s\r\n\r\n" % (rng.choice(METHODS[:2] * 6 + METHODS), target, host)).encode("latin-1")
 
 
 def cases(rng):
-    """(bytes, number of requests in them) to send on one connection."""
+    """(bytes, number of requests in them, whether they are for the admin address) to send on one connection."""
     kind = rng.randrange(4)
-    if kind == 0:
-        requests = [upload(rng) for _ in range(8)]
-    elif kind == 1:
-        requests = [question(rng) for _ in range(4)]
+    make = rng.choice((upload, question))
+    if kind <= 1:
+        make = (upload, question)[kind]
+        requests = [make(rng) for _ in range(8)]
     elif kind == 2:
+        make = upload
         extra = b"".join(rng.sample(FRAMING, rng.randrange(1, 4)))
         requests = [upload(rng, extra), rng.choice(TAILS)]
     else:
-        requests = [mutate(rng, rng.choice((upload, question))(rng)), rng.choice(TAILS)]
-    return b"".join(requests), sum(1 for request in requests if request)
+        requests = [mutate(rng, make(rng)), rng.choice(TAILS)]
+    # Now and then what is meant for the other address.
+    admin = (make is question) != (rng.randrange(8) == 0)
+    return b"".join(requests), sum(1 for request in requests if request), admin
 
 
 class Finding(Exception):
@@ -201,8 +204,8 @@ class Fuzz:
         rng = random.Random("%s/%d" % (self.seed, worker))
         done = 0
         while done < share and not self.findings:
-            data, count = cases(rng)
-            port = rng.choice((self.collector.ingest_port, self.collector.ingest_port, self.collector.admin_port))
+            data, count, admin = cases(rng)
+            port = self.collector.admin_port if admin else self.collector.ingest_port
             try:
                 statuses = self.judge(self.exchange(port, data), data)
             except Exception as failure:  # whatever it is, it is to be told with what was sent
