@@ -1,16 +1,10 @@
-// Kills processes with SIGKILL while their threads write a ring, and reads what is left: no record may be wrong, and
-// none whose commit was witnessed may be missing. The witness lies in memory that the parent shares and the ring does
-// not use.
+// Kills processes (SIGKILL, TerminateProcess) while their threads write a ring, and reads what is left: no record may
+// be wrong, and none whose commit was witnessed may be missing. The witness lies in a mapped file of its own.
 //
-//   ring_kill_test [kills] [seed] [directory]
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <csignal>
+//   ring_kill_test [kills] [seed] [directory] [threads]
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
+#include <cstring>
 #include <random>
 #include <string>
 #include <thread>
@@ -21,6 +15,8 @@
 #include "platform/ring_storage.h"
 #include "ring/ring_reader.h"
 #include "ring/ring_writer.h"
+#include "support/child.h"
+#include "support/test_directory.h"
 
 namespace {
 
@@ -38,9 +34,10 @@ struct alignas(64) Witness {
 };
 
 struct Shared {
-  std::atomic<uint32_t> writing;  // threads that have begun
   Witness threads[kMaxThreads];
 };
+constexpr size_t kSharedBytes = 4096;
+static_assert(sizeof(Shared) <= kSharedBytes);
 
 struct Figures {
   uint64_t kills = 0, witnessed = 0, records = 0, wrong = 0, missing = 0, unfinished = 0;
@@ -50,7 +47,7 @@ uint64_t Mix(uint64_t thread, uint64_t number) { return (thread << 40 | number) 
 
 void WriteForEver(RingWriter* writer, Shared* shared, uint32_t thread) {
   Witness& witness = shared->threads[thread];
-  shared->writing.fetch_add(1);
+  if (thread == 0) Child::Tell("writing");
   bool key_room = true;
   for (uint64_t n = 0;; ++n) {
     const auto a = static_cast<int64_t>(n);
@@ -72,23 +69,35 @@ void WriteForEver(RingWriter* writer, Shared* shared, uint32_t thread) {
   }
 }
 
-[[noreturn]] void Child(const std::string& path, platform::StorageMode mode, unsigned threads, uint64_t nonce,
-                        Shared* shared) {
+}  // namespace
+
+// Arguments: directory, mode, threads, nonce. Writes until it is killed.
+CHILD_ROLE(writes_for_ever) {
+  const auto mode = static_cast<platform::StorageMode>(std::stoi(arguments.at(1)));
+  const unsigned long threads = std::stoul(arguments.at(2));
   platform::RingStorage storage;
+  platform::RingStorage witness;
   RingLayout layout;
   RingIdentity id;
-  id.nonce = nonce;
+  id.nonce = std::stoull(arguments.at(3));
   id.started_monotonic_ms = platform::CoarseMonotonicMs();
   std::snprintf(id.app_id, sizeof id.app_id, "kill");
   std::snprintf(id.app_version, sizeof id.app_version, "1");
-  if (!PlanRing(kRingBytes, kConnections, &layout) || !storage.CreateAs(mode, path, kRingBytes).ok()) _exit(9);
+  if (!PlanRing(kRingBytes, kConnections, &layout) ||
+      !storage.CreateAs(mode, arguments.at(0) + "/victim.ring", kRingBytes).ok() ||
+      !witness.CreateAs(platform::StorageMode::kMapped, arguments.at(0) + "/witness", kSharedBytes).ok()) {
+    return 9;
+  }
+  auto* shared = reinterpret_cast<Shared*>(witness.data());
   RingWriter writer;
   writer.Format(&storage, layout, id);
   std::vector<std::thread> others;
-  for (unsigned i = 1; i < threads; ++i) others.emplace_back(WriteForEver, &writer, shared, i);
+  for (uint32_t i = 1; i < threads; ++i) others.emplace_back(WriteForEver, &writer, shared, i);
   WriteForEver(&writer, shared, 0);
-  _exit(9);
+  return 9;
 }
+
+namespace {
 
 // Missing: a witnessed key record or end that is not there. In the flow ring later records take the place of earlier
 // ones, so there every record must be right, and of a thread that writes alone the newest witnessed one must be there.
@@ -127,39 +136,43 @@ void Check(const RingContents& contents, const Shared& shared, unsigned threads,
   figures->unfinished += contents.damage.slots_unfinished;
 }
 
-bool KillOnce(const std::string& path, platform::StorageMode mode, unsigned threads, uint64_t random, Shared* shared,
+bool TakeFile(const std::string& path, size_t limit, std::string* bytes) {
+  return platform::ReadWhole(path, limit, bytes).ok() && platform::RemoveFile(path).ok();
+}
+
+bool KillOnce(const std::string& directory, platform::StorageMode mode, unsigned threads, uint64_t random,
               Figures* figures) {
-  new (shared) Shared{};
-  const pid_t child = fork();
-  if (child < 0) return false;
-  if (child == 0) Child(path, mode, threads, random, shared);
+  Child child = Child::InRole("writes_for_ever", {directory, std::to_string(static_cast<int>(mode)),
+                                                  std::to_string(threads), std::to_string(random)});
+  if (child.ReadLine() != "writing") return false;
   // From the first recording thread on, the moment is left to chance: up to 1 ms in steps far below a record's length.
-  while (shared->writing.load() == 0) std::this_thread::yield();
-  const timespec wait = {0, static_cast<long>(random % 1000000)};
-  nanosleep(&wait, nullptr);
-  kill(child, SIGKILL);
-  int status = 0;
-  if (waitpid(child, &status, 0) != child || !WIFSIGNALED(status)) return false;
-  std::string bytes;
+  const uint64_t until = platform::MonotonicNs() + random % 1000000;
+  while (platform::MonotonicNs() < until) {
+  }
+  child.Kill();
+  child.Wait();
+  std::string bytes, witnessed;
   RingContents contents;
-  if (!platform::ReadWhole(path, kRingBytes, &bytes).ok()) return false;
+  if (!TakeFile(directory + "/victim.ring", kRingBytes, &bytes)) return false;
+  if (!TakeFile(directory + "/witness", kSharedBytes, &witnessed) || witnessed.size() != kSharedBytes) return false;
   if (!ReadRing(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size(), &contents).ok()) return false;
-  Check(contents, *shared, threads, figures);
+  alignas(Shared) static char memory[kSharedBytes];
+  std::memcpy(memory, witnessed.data(), sizeof memory);
+  Check(contents, *reinterpret_cast<const Shared*>(memory), threads, figures);
   ++figures->kills;
-  return platform::RemoveFile(path).ok();
+  return true;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  int exit_code = 0;
+  if (PlayChildRole(argc, argv, &exit_code)) return exit_code;
   const uint64_t kills = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 2000;
   const uint64_t seed = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : std::random_device{}();
-  std::string directory = argc > 3 ? argv[3] : "/tmp";
-  directory += "/ring_kill_XXXXXX";
-  if (mkdtemp(&directory[0]) == nullptr) return 2;
-  void* memory = mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) return 2;
-  auto* shared = static_cast<Shared*>(memory);
+  const TestDirectory directory(argc > 3 ? argv[3] : TestDirectory::Temporary());
+  const auto threads = static_cast<unsigned>(argc > 4 ? std::strtoul(argv[4], nullptr, 10) : 0);  // 0: varied
+  if (threads > kMaxThreads) return 2;
 
   std::mt19937_64 random(seed);
   const unsigned thread_counts[] = {1, 2, 8, 32};
@@ -168,9 +181,8 @@ int main(int argc, char** argv) {
   for (uint64_t i = 0; ran && i < kills; ++i) {
     // Each fourth run writes record by record instead of mapping the file.
     const auto mode = i / 4 % 4 == 3 ? platform::StorageMode::kFile : platform::StorageMode::kMapped;
-    ran = KillOnce(directory + "/victim.ring", mode, thread_counts[i % 4], random(), shared, &figures);
+    ran = KillOnce(directory.path(), mode, threads != 0 ? threads : thread_counts[i % 4], random(), &figures);
   }
-  static_cast<void>(rmdir(directory.c_str()));
   std::printf(
       "seed %llu: %llu kills, %llu commits witnessed, %llu records read, %llu unfinished, %llu wrong, %llu missing\n",
       static_cast<unsigned long long>(seed), static_cast<unsigned long long>(figures.kills),

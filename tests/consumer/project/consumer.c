@@ -17,7 +17,11 @@
     }                                                                          \
   } while (0)
 
-enum { MAX_OPEN = 64, MANY = 10000, CONNECTION_REFUSED = 111 };
+/* The system's number; another one for another system comes from the build. */
+#ifndef CONNECTION_REFUSED
+#define CONNECTION_REFUSED 111
+#endif
+enum { MAX_OPEN = 64, MANY = 10000 };
 
 /* `size` times the letter a. One static buffer: the library copies what it is given. */
 static const char *letters(size_t size) {
