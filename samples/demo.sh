@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds whydrop and shows what it is for: some sixty players, each dropped in a known way, and what the collector
-# says of each. Takes about half a minute after the build. `samples/demo.sh --help` lists the options.
+# says of each. Takes about half a minute after the build; with --cluster the reports lie in a ClickHouse of two shards
+# by two replicas. `samples/demo.sh --help` lists the options.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -8,7 +9,9 @@ build=$root/build/release
 . "$root/packaging/debian-packages.sh"
 
 if [[ " $* " != *" --help "* && " $* " != *" -h "* ]]; then
-  whydrop_install_packages demo
+  kind=demo
+  [[ " $* " != *" --cluster "* ]] || kind=cluster
+  whydrop_install_packages "$kind"
   log=$(mktemp)
   trap 'rm -f "$log"' EXIT
   echo "building (the first time takes some minutes) ..."

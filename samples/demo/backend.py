@@ -14,17 +14,17 @@ from processes import Program
 
 START_S = 20
 STOP_S = 30
+SETTLE_S = 60
 APP_ID = "whydrop-demo"
 
 
 class Collector:
     """Writes to a file and not to the driver, so that it can outlive it."""
 
-    def __init__(self, binary, directory, log_dir):
+    def __init__(self, binary, directory, log_dir, store=None):
         self._log = os.path.join(log_dir, "collector.log")
-        self.database = os.path.join(directory, "whydrop.db")
-        command = [binary, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--store",
-                   "sqlite:" + self.database]
+        self.store = store or "sqlite:" + os.path.join(directory, "whydrop.db")
+        command = [binary, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--store", self.store]
         with open(self._log, "wb") as log:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                              start_new_session=True)
@@ -51,14 +51,25 @@ class Collector:
             self._process.wait()
 
     def ask(self, path, **parameters):
-        query = urllib.parse.urlencode({"app_id": APP_ID, **parameters})
-        with urllib.request.urlopen(f"{self.admin}{path}?{query}", timeout=20) as answer:
+        return self.ask_plain(path + "?" + urllib.parse.urlencode({"app_id": APP_ID, **parameters}))
+
+    def ask_plain(self, path):
+        with urllib.request.urlopen(self.admin + path, timeout=20) as answer:
             return json.load(answer)
 
     def connection(self, token):
         """What the collector knows of the connection with this token, None if nothing."""
         found = self.ask("/v1/connections", token=token)["connections"]
         return found[0] if found else None
+
+    async def settled(self):
+        """Returns when the answers know everything that was acknowledged until now."""
+        wanted = time.time()
+        deadline = time.monotonic() + SETTLE_S
+        while self.ask_plain("/v1/freshness")["complete_until_unix_s"] < wanted:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"the store does not get all reports into its answers; see {self._log}")
+            await asyncio.sleep(0.1)
 
     def attribution(self):
         return self.ask("/v1/attribution", group_by="cause,side,server_error")

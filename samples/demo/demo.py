@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import time
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 
 import scenarios
 from backend import Collector, GameServer
+from engine import Engine
 from network import Network, NetworkUnavailable
 from players import Player
 from processes import Program
@@ -48,6 +50,7 @@ class Experiment:
         self.directory = directory
         self.log_dir = os.path.join(directory, "logs")
         self.rings_dir = os.path.join(directory, "rings")
+        self.engine = None
         self.collector = None
         self.servers = {}
         self.players = []
@@ -64,6 +67,7 @@ class Experiment:
         await self._stop_servers()
         await self._count("launched again", [self._relaunch(player) for player in self.players])
         self._progress.step("asking the collector")
+        await self.collector.settled()
         return self.collector.attribution(), [judge(player, self.collector.connection(player.token))
                                               for player in self.players]
 
@@ -73,6 +77,8 @@ class Experiment:
             self._closed_port.close()
         if self.collector is not None and not keep_collector:
             self.collector.stop()
+        if self.engine is not None and not keep_collector:
+            self.engine.stop()
 
     def _open_network(self):
         try:
@@ -82,8 +88,17 @@ class Experiment:
             self._progress.clear()
             print(f"No network namespaces here ({error}).\nSkipped: {', '.join(self.skipped)}", flush=True)
 
+    def _start_engine(self):
+        """Two shards of two replicas and a ZooKeeper; the tables come from the collector's own command."""
+        self._progress.step("starting a ClickHouse cluster: 2 shards of 2 replicas, and a ZooKeeper")
+        self.engine = Engine(os.path.join(self.directory, "engine"), shards=2).start()
+        store = self.engine.url(spool=os.path.join(self.directory, "spool"), block_ms=200)
+        subprocess.run([self._arguments.collector, "schema", "--apply", "--store", store], check=True)
+        return store
+
     async def _start_servers(self):
-        self.collector = Collector(self._arguments.collector, self.directory, self.log_dir)
+        store = self._start_engine() if self._arguments.cluster else None
+        self.collector = Collector(self._arguments.collector, self.directory, self.log_dir, store)
         await self.collector.ready()
         hosts = {scenarios.HOME: "127.0.0.1", scenarios.MORTAL: "127.0.0.1", scenarios.FRAGILE: "127.0.0.1"}
         if not self.skipped:
@@ -156,13 +171,17 @@ class Experiment:
 def print_where(experiment, tool):
     """Where to look on, when everything was kept."""
     collector = experiment.collector
+    engine = ""
+    if experiment.engine is not None:
+        pids = " ".join(str(process.pid) for process in experiment.engine.processes())
+        engine = f"kill -9 {pids}; sleep 1; "
     print(f"""
 Kept for a look:
   one dead player's ring   {tool} inspect {experiment.rings_dir}/segfault_main-0.ring
-  the database             {collector.database}
+  the store                {collector.store}
   the page and the API     {collector.admin}/   {collector.admin}/v1/attribution?group_by=cause,side,server_error
   everything else          {experiment.directory}
-To end it: kill {collector.pid}; tail --pid={collector.pid} -f /dev/null; rm -r {experiment.directory}""")
+To end it: kill {collector.pid}; tail --pid={collector.pid} -f /dev/null; {engine}rm -r {experiment.directory}""")
 
 
 async def run_once(arguments, progress, keep):
@@ -209,6 +228,8 @@ def parse(words):
     parser.add_argument("--players", type=int, default=3, metavar="N", help="players of each scenario (3)")
     parser.add_argument("--runs", type=int, default=1, metavar="N", help="how often to do it all (1)")
     parser.add_argument("--keep", action="store_true", help="leave the collector running and all files in place")
+    parser.add_argument("--cluster", action="store_true",
+                        help="keep everything in a ClickHouse cluster on this machine, which is started and removed")
     parser.add_argument("--allow-skip", action="store_true",
                         help="succeed although scenarios that need network namespaces were skipped")
     parser.add_argument("--build", required=True, metavar="DIR", help=argparse.SUPPRESS)
@@ -230,7 +251,7 @@ def main():
     except asyncio.CancelledError:
         print("\nInterrupted; everything that was started is gone.", file=sys.stderr)
         return 130
-    except (RuntimeError, OSError) as error:
+    except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
         print(f"\nThe demonstration could not go on: {error}", file=sys.stderr)
         return 2
 

@@ -199,8 +199,11 @@ class Engine:
         query = "&".join(f"{name}={value}" for name, value in options.items())
         return f"clickhouse:http://{hosts}/{database}" + ("?" + query if query else "")
 
+    def processes(self):
+        return self.nodes + ([self.zookeeper] if self.zookeeper else [])
+
     def stop(self):
-        for process in self.nodes + ([self.zookeeper] if self.zookeeper else []):
+        for process in self.processes():
             process.kill()
 
     def remove(self):

@@ -173,7 +173,8 @@ bool Encoder::Admit(const std::string& app_id, const std::string& dimension, std
 
 void Encoder::FoldLabels(Batch* batch, SpooledBatch* out) {
   const std::string& app_id = batch->session.app_id;
-  Admit(app_id, "app_version", &batch->session.app_version, kMaxLabels, out);
+  const bool client = batch->session.role == Role::kClient;
+  Admit(app_id, client ? "app_version" : "server_version", &batch->session.app_version, kMaxLabels, out);
   for (auto& [key, value] : batch->session.tags) {
     if (Admit(app_id, "tag", &key, kMaxTagKeys, out)) Admit(app_id, "tag:" + key, &value, kMaxLabels, out);
   }

@@ -88,13 +88,14 @@ std::map<CrashPlace, CrashGroup> ReadPlaces(Cluster* cluster, const SessionFilte
 
 void ReadReports(Cluster* cluster, const SessionFilter& filter, std::map<CrashPlace, CrashGroup>* places) {
   const std::string answer = cluster->Ask(
-      std::string("SELECT * FROM (SELECT ") + kPlace + ", report_id, session_id, ended_s" +
+      std::string("SELECT * FROM (SELECT ") + kPlace + ", app_id, report_id, session_id, ended_s" +
       SessionsWhere(cluster, filter, kIsCrash + " AND report_id != ''") + ") ORDER BY ended_s DESC LIMIT " +
       std::to_string(kReportsPerCrash) + " BY " + kPlace + " FORMAT RowBinary");
   RowReader row(answer);
   while (row.More()) {
     const CrashPlace place = ReadPlace(&row);
     CrashGroup::Report report;
+    report.app_id = row.Text();
     report.report_id = row.Text();
     report.session_id = row.Fixed16();
     report.ended_s = row.U32();

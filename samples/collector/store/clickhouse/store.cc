@@ -15,7 +15,7 @@ constexpr size_t kMaxWaiting = 4096;
 constexpr size_t kMaxWaitingRecords = 128 * 1024;
 constexpr std::chrono::milliseconds kRoundEvery{500};
 constexpr std::chrono::milliseconds kNextTry{20};
-constexpr std::chrono::seconds kReviewEvery{5};
+constexpr std::chrono::seconds kReviewEvery{2};
 constexpr std::chrono::seconds kRefreshEvery{30};
 constexpr std::chrono::minutes kPurgeEvery{10};
 constexpr std::chrono::seconds kSettleWait{120};
@@ -212,6 +212,7 @@ void ClickHouseStore::WorkLoop() {
 
 // True if everything that was closed before is in the answers.
 bool ClickHouseStore::Work(Haste haste, int64_t now_s) {
+  if (!delivery_->empty()) sent_ = Clock::now();
   delivery_->Send();
   bool clean = false;
   for (;;) {
@@ -222,6 +223,8 @@ bool ClickHouseStore::Work(Haste haste, int64_t now_s) {
     if (!servers_.Review(now_s)) break;
   }
   if (clean) delivery_->Confirm(now_s);
+  // What servers told of themselves is part of the answers once it was looked at.
+  clean &= reviewed_ >= sent_;
   for (size_t shard = 0; shard < cluster_.shards(); ++shard) {
     clean &= rollup_.Pass(shard, haste == Haste::kSettle ? Rollup::Wait::kNo : Rollup::Wait::kYes);
   }
@@ -322,7 +325,6 @@ Crashes ClickHouseStore::QueryCrashes(const SessionFilter& filter, uint32_t limi
   return ReadCrashes(&cluster_, filter, limit);
 }
 
-// The rows of "app" and "tag" count apps and tag keys against their limits; they are no values of a connection.
 std::vector<std::string> ClickHouseStore::ListApps() {
   std::vector<std::string> apps;
   for (const Label& label : ReadAllLabels(&cluster_, "")) {
@@ -333,8 +335,11 @@ std::vector<std::string> ClickHouseStore::ListApps() {
 
 std::vector<Label> ClickHouseStore::ListLabels(const std::string& app_id) {
   std::vector<Label> labels = ReadAllLabels(&cluster_, app_id);
-  const auto is_count = [](const Label& label) { return label.dimension == "app" || label.dimension == "tag"; };
-  labels.erase(std::remove_if(labels.begin(), labels.end(), is_count), labels.end());
+  // Those of "app", "tag" and "server_version" only count against their limits; they are no values of a connection.
+  const auto only_counts = [](const Label& label) {
+    return label.dimension == "app" || label.dimension == "tag" || label.dimension == "server_version";
+  };
+  labels.erase(std::remove_if(labels.begin(), labels.end(), only_counts), labels.end());
   return labels;
 }
 

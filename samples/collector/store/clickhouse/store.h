@@ -85,7 +85,7 @@ class ClickHouseStore : public Store {
   // The worker's.
   uint64_t swept_until_us_ = 0;
   int64_t answers_behind_s_ = 0;
-  Clock::time_point reviewed_, purged_, refreshed_;
+  Clock::time_point sent_, reviewed_, purged_, refreshed_;
 
   std::mutex mutex_;
   std::condition_variable writer_wakes_, worker_wakes_, settled_;
