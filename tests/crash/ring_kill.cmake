@@ -1,6 +1,6 @@
-# Killed at random moments: on each system. whydrop_ring_kill(ARGUMENTS...)
-function(whydrop_ring_kill)
-  add_executable(ring_kill_test ${PROJECT_SOURCE_DIR}/tests/crash/ring_kill_test.cc)
+# Killed at random moments: on each system. whydrop_ring_kill(SOURCE ARGUMENTS...)
+function(whydrop_ring_kill source)
+  add_executable(ring_kill_test ${source})
   target_link_libraries(ring_kill_test PRIVATE whydrop_test_support whydrop_ring whydrop_core whydrop_platform
     Threads::Threads ${CMAKE_DL_LIBS})
   whydrop_warnings(ring_kill_test)
