@@ -140,8 +140,9 @@ class Run {
   std::string error_;
 };
 
-std::string AppIdOf(const std::string& id, int number) {
-  std::string app = id + "." + std::to_string(number);
+// An app for each case, because the collector limits their number, and a token for each run of it.
+std::string AppIdOf(const std::string& id) {
+  std::string app = id;
   for (char& c : app) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   return app;
 }
@@ -150,13 +151,13 @@ Run::Run(const Experiment& experiment, int number, const LabSettings& settings)
     : experiment_(experiment), settings_(settings), rtt_ms_(settings.rtt_ms) {
   if (rtt_ms_ == 0 && (experiment.base->needs & kRelay) != 0) rtt_ms_ = kSlowRttMs;
   for (End* end : {&client_, &server_}) {
-    end->settings.app_id = AppIdOf(experiment.id, number);
-    end->settings.token = end->settings.app_id;
+    end->settings.app_id = AppIdOf(experiment.id);
+    end->settings.token = end->settings.app_id + "." + std::to_string(number);
     end->settings.collector_port = settings.collector_port;
     end->settings.home_network = settings.home_network;
     end->settings.server = end == &server_;
     end->settings.state_dir =
-        settings.directory + "/" + end->settings.app_id + (end->settings.server ? "-server" : "-client");
+        settings.directory + "/" + end->settings.token + (end->settings.server ? "-server" : "-client");
   }
 }
 
@@ -395,8 +396,9 @@ void Run::Carry(Outcome* outcome) {
   fine = fine && DoAll(experiment_.base->script);
   // The client's word alone comes first: the collector has not heard the server yet.
   const std::string& app = client_.settings.app_id;
-  fine = fine && Report(&client_) && AskCollector(settings_.admin_port, app, app, &outcome->alone, &error_) &&
-         Report(&server_) && AskCollector(settings_.admin_port, app, app, &outcome->joined, &error_);
+  const std::string& token = client_.settings.token;
+  fine = fine && Report(&client_) && AskCollector(settings_.admin_port, app, token, &outcome->alone, &error_) &&
+         Report(&server_) && AskCollector(settings_.admin_port, app, token, &outcome->joined, &error_);
   outcome->client_saw = Saw(client_);
   outcome->server_saw = Saw(server_);
   outcome->told = client_.told;

@@ -50,8 +50,12 @@ bool IsServerSilent(const View& v) {
 // The client's own machine may answer in the server's name: that is no reset of the connection.
 bool IsClientReset(const View& v) { return IsReset(*v.client) && !IsConnecting(*v.client) && !IsRule(v, 10); }
 bool IsServerReset(const View& v) { return v.server != nullptr && IsReset(*v.server); }
+// A reset may be the answer to the first probe; only a second one says that the first went unanswered.
+bool IsUnanswered(const Evidence& e) {
+  return IsPositive(e, Field::retransmits) || AtLeast(e, Field::probes, 2) || IsOverdue(e);
+}
 bool IsSilenceOnEither(const View& v) {
-  return IsSilenceBefore(*v.client) || (v.server != nullptr && IsSilenceBefore(*v.server));
+  return IsUnanswered(*v.client) || (v.server != nullptr && IsUnanswered(*v.server));
 }
 
 bool ServerWaitedForUs(const View& v) { return v.server != nullptr && IsPeerAliveButMute(*v.server); }

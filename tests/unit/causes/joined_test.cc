@@ -282,6 +282,12 @@ TEST_CASE("a reset that the client's own machine sent is none between the two en
   CheckJoined(refused, kSilence, 0, WHYDROP_CAUSE_LOCAL_FIREWALL, Confidence::kMedium);
 }
 
+TEST_CASE("a reset in answer to the first keepalive probe is no silence, one after a second probe is") {
+  const std::string probed = std::string(kReset) + ",probes=";
+  CheckJoined(kReset, probed + "1", 0, WHYDROP_CAUSE_PATH_RESET, Confidence::kMedium);
+  CheckJoined(kReset, probed + "2", 0, WHYDROP_CAUSE_PATH_STATE_LOST, Confidence::kMedium);
+}
+
 TEST_CASE("a server that is reset while the client still waits was told so by what forgot the connection") {
   CheckJoined(At(kSilence, 5000), At(kReset, 2000), 0, WHYDROP_CAUSE_PATH_STATE_LOST, Confidence::kMedium);
   // A client that gave up first answers the server's next packet itself.
