@@ -38,10 +38,10 @@ uint64_t FirstUnfinished(const uint8_t* slots, const Places& places) {
 Status LiveRing::Read(RingContents* out) {
   const RingLayout& layout = writer_->layout();
   const LifePage* life = writer_->life();
-  const auto untold = static_cast<std::ptrdiff_t>(changed_.size());
-  writer_->TakeChangedSlots(&changed_);
-  std::inplace_merge(changed_.begin(), changed_.begin() + untold, changed_.end());
-  changed_.erase(std::unique(changed_.begin(), changed_.end()), changed_.end());
+  // What was not told is marked again, beside what changed meanwhile.
+  for (const uint32_t slot : changed_) writer_->changed_slots().Mark(slot);
+  changed_.clear();
+  writer_->changed_slots().Take(&changed_);
 
   LivePart part{&changed_, {}, {}};
   std::vector<uint8_t> copy;

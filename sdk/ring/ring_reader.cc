@@ -4,6 +4,7 @@
 
 #include "core/bytes.h"
 #include "ring/evidence_codec.h"
+#include "ring/index_sort.h"
 #include "ring/ring_format.h"
 #include "ring/ring_reader_parts.h"
 
@@ -249,8 +250,9 @@ struct Slots {
     if (ring.part != nullptr) places = key ? ring.part->key : ring.part->flow;
   }
   const uint8_t* end() const { return bytes + places.count * kSlotBytes; }
-  uint32_t Place(const uint8_t* slot) const {
-    return static_cast<uint32_t>((places.first + static_cast<size_t>(slot - bytes) / kSlotBytes) % of);
+  // A division of 32 bits costs a fraction of one of 64, and hardly any session gets beyond it.
+  uint64_t Place(uint64_t index) const {
+    return index <= UINT32_MAX ? static_cast<uint32_t>(index) % of : index % of;
   }
 };
 
@@ -268,11 +270,14 @@ size_t UsedSlots(const RingView& ring) {
 
 void ReadSlots(const RingView& ring, Region region, RingContents* out, std::vector<Chunk>* chunks) {
   const Slots slots(ring, region);
+  uint64_t place = slots.Place(slots.places.first);
   for (const uint8_t* bytes = slots.bytes; bytes != slots.end(); bytes += kSlotBytes) {
+    const uint64_t here = place;
+    place = place + 1 == slots.of ? 0 : place + 1;
     const auto state = LoadLe<uint64_t>(bytes);
     if (state == 0) continue;
     const uint64_t index = (state >> 2) - 1;
-    const bool in_place = index % slots.of == slots.Place(bytes);
+    const bool in_place = slots.Place(index) == here;
     if ((state & kSlotStateMask) == kSlotBusy && in_place) {
       ++out->damage.slots_unfinished;
       continue;
@@ -293,53 +298,77 @@ void ReadSlots(const RingView& ring, Region region, RingContents* out, std::vect
   }
 }
 
-bool ByTime(const RingEvent& a, const RingEvent& b) {
+bool IsEarlier(const RingEvent& a, const RingEvent& b) {
   if (a.at_ms != b.at_ms) return a.at_ms < b.at_ms;
   return a.key != b.key ? a.key : a.index < b.index;
+}
+
+bool ByTime(const void* events, uint32_t a, uint32_t b) {
+  const auto* all = static_cast<const RingEvent*>(events);
+  return IsEarlier(all[a], all[b]) || (a < b && !IsEarlier(all[b], all[a]));
 }
 
 // Puts the events of both rings, those of the key ring in front, into one order. Each ring is nearly ordered once it
 // begins at its oldest record, and mostly wholly: sorting a full one would cost more than all the rest of the reading.
 void MergeEvents(size_t key_events, std::vector<RingEvent>* events) {
   const auto middle = events->begin() + static_cast<std::ptrdiff_t>(key_events);
-  const auto order = [](std::vector<RingEvent>::iterator from, std::vector<RingEvent>::iterator to) {
-    const auto oldest =
-        std::min_element(from, to, [](const RingEvent& a, const RingEvent& b) { return a.index < b.index; });
+  const auto begin_at_oldest = [](std::vector<RingEvent>::iterator from, std::vector<RingEvent>::iterator to) {
+    auto oldest = from;
+    for (auto event = from; event != to; ++event) {
+      if (event->index < oldest->index) oldest = event;
+    }
     std::rotate(from, oldest, to);
-    if (!std::is_sorted(from, to, ByTime)) std::sort(from, to, ByTime);
   };
-  order(events->begin(), middle);
-  order(middle, events->end());
-  std::inplace_merge(events->begin(), middle, events->end(), ByTime);
+  begin_at_oldest(events->begin(), middle);
+  begin_at_oldest(middle, events->end());
+  // In place: what is written never passes what is still to be read.
+  const std::vector<RingEvent> key(events->begin(), middle);
+  auto out = events->begin();
+  auto flow = middle;
+  for (const RingEvent& event : key) {
+    for (; flow != events->end() && IsEarlier(*flow, event); ++flow) *out++ = *flow;
+    *out++ = event;
+  }
+  if (std::is_sorted(events->begin(), events->end(), IsEarlier)) return;
+  std::vector<RingEvent> ordered;
+  ordered.reserve(events->size());
+  for (const uint32_t i : SortedIndexes(events->data(), events->size(), ByTime)) ordered.push_back((*events)[i]);
+  events->swap(ordered);
+}
+
+bool ByIndex(const void* chunks, uint32_t a, uint32_t b) {
+  const Chunk& left = static_cast<const Chunk*>(chunks)[a];
+  const Chunk& right = static_cast<const Chunk*>(chunks)[b];
+  return left.index != right.index ? left.index < right.index : a < b;
+}
+
+bool ByKeyIndex(const void* connections, uint32_t a, uint32_t b) {
+  const RingConnection& left = static_cast<const RingConnection*>(connections)[a];
+  const RingConnection& right = static_cast<const RingConnection*>(connections)[b];
+  return left.key_index != right.key_index ? left.key_index < right.key_index : ByNumber(connections, a, b);
 }
 
 // Joins evidence to the ended connections and puts those into the order of their records.
-void JoinEvidence(std::vector<Chunk>* chunks, RingContents* out) {
-  std::vector<RingConnection>& ended = out->connections;
-  const auto by_number = [](const RingConnection& a, const RingConnection& b) {
-    return a.identity.number < b.identity.number;
-  };
-  std::sort(ended.begin(), ended.end(), by_number);
+void JoinEvidence(const std::vector<Chunk>& chunks, RingContents* out) {
+  std::vector<RingConnection> ended;
+  ended.swap(out->connections);
+  std::vector<uint32_t> order = SortedIndexes(ended.data(), ended.size(), ByNumber);
   // One connection ends once: a second record of the same number can only be forged.
-  const auto last = std::unique(ended.begin(), ended.end(), [](const RingConnection& a, const RingConnection& b) {
-    return a.identity.number == b.identity.number;
-  });
-  out->damage.slots_damaged += static_cast<uint64_t>(ended.end() - last);
-  ended.erase(last, ended.end());
-  std::sort(chunks->begin(), chunks->end(), [](const Chunk& a, const Chunk& b) { return a.index < b.index; });
-  for (const Chunk& chunk : *chunks) {
-    RingConnection wanted;
-    wanted.identity.number = chunk.connection;
-    const auto found = std::lower_bound(ended.begin(), ended.end(), wanted, by_number);
+  out->damage.slots_damaged += DropRepeats(ended, &order);
+  for (const uint32_t i : SortedIndexes(chunks.data(), chunks.size(), ByIndex)) {
+    const Chunk& chunk = chunks[i];
+    const uint32_t* found = FindNumber(ended, order, chunk.connection);
     // Without its end record the connection counts as open, and its slot says what is known.
-    if (found == ended.end() || found->identity.number != chunk.connection) continue;
-    if ((found->evidence.present() & chunk.present) != 0 ||
-        !DecodeEvidence(chunk.present, chunk.values, chunk.size, &found->evidence)) {
+    if (found == nullptr) continue;
+    Evidence& evidence = ended[*found].evidence;
+    if ((evidence.present() & chunk.present) != 0 ||
+        !DecodeEvidence(chunk.present, chunk.values, chunk.size, &evidence)) {
       ++out->damage.slots_damaged;
     }
   }
-  std::stable_sort(ended.begin(), ended.end(),
-                   [](const RingConnection& a, const RingConnection& b) { return a.key_index < b.key_index; });
+  SortIndexes(ended.data(), ByKeyIndex, &order);
+  out->connections.reserve(order.size());
+  for (const uint32_t i : order) out->connections.push_back(ended[i]);
 }
 
 }  // namespace
@@ -383,7 +412,7 @@ void ReadRegions(const RingView& ring, RingContents* out) {
   ReadSlots(ring, Region::kKey, out, &chunks);
   const size_t key_events = out->events.size();
   ReadSlots(ring, Region::kFlow, out, &chunks);
-  JoinEvidence(&chunks, out);
+  JoinEvidence(chunks, out);
   ReadOpenConnections(ring, out);
   MergeEvents(key_events, &out->events);
 }

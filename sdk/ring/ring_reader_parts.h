@@ -50,6 +50,14 @@ bool ReadLabel(const uint8_t* bytes, size_t capacity, char* out);
 // As ReadRing, of a part.
 Status ReadRingPart(const std::vector<uint8_t>& copy, const LivePart& part, RingContents* out);
 
+// --- connections by their number
+bool ByNumber(const void* connections, uint32_t a, uint32_t b);
+// Takes indexes of a number that comes again out of `order`, which is by number. Returns how many.
+uint64_t DropRepeats(const std::vector<RingConnection>& connections, std::vector<uint32_t>* order);
+// Where in `order`, which is by number, the connection stands; nullptr: nowhere.
+const uint32_t* FindNumber(const std::vector<RingConnection>& connections, const std::vector<uint32_t>& order,
+                           uint32_t number);
+
 void ReadTags(const RingView& ring, RingContents* out);
 void ReadTotals(const RingView& ring, RingContents* out);
 // Adds the open connections; the ended ones must be in `out` already.

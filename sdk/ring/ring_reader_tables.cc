@@ -1,9 +1,9 @@
 // Tags, close totals and open connections of a ring that is read. See FORMAT.md.
 #include <algorithm>
-#include <iterator>
 
 #include "core/bytes.h"
 #include "ring/evidence_codec.h"
+#include "ring/index_sort.h"
 #include "ring/ring_format.h"
 #include "ring/ring_reader_parts.h"
 
@@ -108,26 +108,24 @@ bool MergeLive(const uint8_t* live, RingConnection* out) {
   return in_range && down <= kMaxSessionMs;
 }
 
-// Adds what a slot of the table holds, if there is an open connection in it. `number` is its place in the table.
-void ReadConnection(const RingView& ring, const uint8_t* slot, uint32_t number, const std::vector<uint32_t>& ended,
-                    RingContents* out) {
+// The open connection in a slot of the table, `place` being its place there. False: there is none.
+bool ReadConnection(const RingView& ring, const uint8_t* slot, uint32_t place, RingConnection* out,
+                    RingDamage* damage) {
   const auto state = LoadLe<uint64_t>(slot + offsetof(LiveConnection, state));
   const uint64_t generation = state >> 2;
   const auto phase = static_cast<ConnectionState>(state & 3);
   // Of a living process, one that is being opened or ended is told when that is done.
-  if (phase == ConnectionState::kFree || (ring.part != nullptr && phase != ConnectionState::kOpen)) return;
-  const uint8_t* copy = NewestIdentity(ring, slot, number, generation);
-  RingConnection connection;
-  connection.open = true;
-  if (copy == nullptr || !ReadIdentity(copy, &connection.identity)) {
+  if (phase == ConnectionState::kFree || (ring.part != nullptr && phase != ConnectionState::kOpen)) return false;
+  const uint8_t* copy = NewestIdentity(ring, slot, place, generation);
+  out->open = true;
+  if (copy == nullptr || !ReadIdentity(copy, &out->identity)) {
     // A thread that died while it opened the connection leaves no identity.
-    if (phase != ConnectionState::kOpening) ++out->damage.connections_damaged;
-    return;
+    if (phase != ConnectionState::kOpening) ++damage->connections_damaged;
+    return false;
   }
-  if (std::binary_search(ended.begin(), ended.end(), connection.identity.number)) return;
-  connection.failed = ReadFailureBlock(ring, slot, number, generation, &connection.evidence);
-  if (!MergeLive(slot, &connection)) ++out->damage.connections_damaged;
-  out->connections.push_back(connection);
+  out->failed = ReadFailureBlock(ring, slot, place, generation, &out->evidence);
+  if (!MergeLive(slot, out)) ++damage->connections_damaged;
+  return true;
 }
 
 // Slots that are not free, so that a server's tens of thousands are not moved again and again while they are read.
@@ -201,28 +199,55 @@ void ReadTotals(const RingView& ring, RingContents* out) {
   }
 }
 
+bool ByNumber(const void* connections, uint32_t a, uint32_t b) {
+  const auto* all = static_cast<const RingConnection*>(connections);
+  return all[a].identity.number != all[b].identity.number ? all[a].identity.number < all[b].identity.number : a < b;
+}
+
+uint64_t DropRepeats(const std::vector<RingConnection>& connections, std::vector<uint32_t>* order) {
+  size_t kept = 0;
+  for (const uint32_t i : *order) {
+    const uint32_t number = connections[i].identity.number;
+    if (kept != 0 && connections[(*order)[kept - 1]].identity.number == number) continue;
+    (*order)[kept++] = i;
+  }
+  const uint64_t dropped = order->size() - kept;
+  order->resize(kept);
+  return dropped;
+}
+
+const uint32_t* FindNumber(const std::vector<RingConnection>& connections, const std::vector<uint32_t>& order,
+                           uint32_t number) {
+  size_t low = 0, high = order.size();
+  while (low < high) {
+    const size_t middle = low + (high - low) / 2;
+    if (connections[order[middle]].identity.number < number) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low < order.size() && connections[order[low]].identity.number == number ? &order[low] : nullptr;
+}
+
 void ReadOpenConnections(const RingView& ring, RingContents* out) {
-  out->connections.reserve(out->connections.size() + UsedConnections(ring));
-  std::vector<uint32_t> ended;
-  for (const RingConnection& connection : out->connections) ended.push_back(connection.identity.number);
-  std::sort(ended.begin(), ended.end());
-  const std::ptrdiff_t first_open = static_cast<std::ptrdiff_t>(out->connections.size());
+  const std::vector<RingConnection>& ended = out->connections;
+  const std::vector<uint32_t> ended_order = SortedIndexes(ended.data(), ended.size(), ByNumber);
+  std::vector<RingConnection> open;
+  open.reserve(UsedConnections(ring));
   const bool all = ring.part == nullptr;
   const size_t count = all ? ring.layout.max_connections : ring.part->connections->size();
   const uint8_t* slot = ring.bytes + ring.layout.connections;
   for (size_t i = 0; i < count; ++i, slot += kConnectionBytes) {
-    ReadConnection(ring, slot, all ? static_cast<uint32_t>(i) : (*ring.part->connections)[i], ended, out);
+    const uint32_t place = all ? static_cast<uint32_t>(i) : (*ring.part->connections)[i];
+    RingConnection connection;
+    if (!ReadConnection(ring, slot, place, &connection, &out->damage)) continue;
+    if (FindNumber(ended, ended_order, connection.identity.number) == nullptr) open.push_back(connection);
   }
-  const auto by_number = [](const RingConnection& a, const RingConnection& b) {
-    return a.identity.number < b.identity.number;
-  };
-  const auto open = std::next(out->connections.begin(), first_open);
-  std::sort(open, out->connections.end(), by_number);
-  const auto unique = std::unique(open, out->connections.end(), [](const RingConnection& a, const RingConnection& b) {
-    return a.identity.number == b.identity.number;
-  });
-  out->damage.connections_damaged += static_cast<uint64_t>(out->connections.end() - unique);
-  out->connections.erase(unique, out->connections.end());
+  std::vector<uint32_t> order = SortedIndexes(open.data(), open.size(), ByNumber);
+  out->damage.connections_damaged += DropRepeats(open, &order);
+  out->connections.reserve(out->connections.size() + order.size());
+  for (const uint32_t i : order) out->connections.push_back(open[i]);
 }
 
 }  // namespace whydrop

@@ -11,7 +11,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 #include "core/cause.h"
 #include "core/evidence.h"
@@ -95,8 +94,8 @@ class RingWriter {
 
   // Connections that are open now.
   uint32_t OpenConnections() const { return open_connections_.load(std::memory_order_relaxed); }
-  // Adds the slots in which a connection opened, got its token or failed since the last call, in order. Worker.
-  void TakeChangedSlots(std::vector<uint32_t>* slots) { changed_.Take(slots); }
+  // Slots in which a connection opened, got its token or failed since they were last taken.
+  ChangedSlots& changed_slots() { return changed_; }
 
   // --- tags. False: no room or invalid (counted as kTagsDropped). `value` nullptr deletes.
   bool SetTag(const char* key, size_t key_size, const char* value, size_t value_size);

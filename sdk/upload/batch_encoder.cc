@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <map>
-#include <utility>
 
 #include "core/sha256.h"
 #include "upload/field_numbers.h"
@@ -215,18 +213,21 @@ std::vector<size_t> Cut(const std::vector<std::string>& records) {
 // Records that finished rotations told may still lie in the ring; `settled` has them already. A
 // thread may stand between the record and the count: then the records are ahead, and a later rotation is exact.
 std::vector<TotalShare> ShareTotals(const RingContents& ring, const BatchScope& scope) {
-  std::map<std::pair<std::string, Cause>, std::pair<uint64_t, uint64_t>> recorded;  // untold, and of them in scope
+  std::vector<TotalShare> shares(ring.totals.size());
+  std::vector<uint64_t> recorded(ring.totals.size());  // and not told yet
   for (const RingConnection& connection : ring.connections) {
     if (connection.open || IsTold(ring, connection)) continue;
-    auto& counts = recorded[{connection.identity.endpoint, connection.cause}];
-    ++counts.first;
-    if (TellsEnded(scope, connection)) ++counts.second;
+    for (size_t i = 0; i < ring.totals.size(); ++i) {
+      const RingTotal& total = ring.totals[i];
+      if (total.cause != connection.cause || total.endpoint != connection.identity.endpoint) continue;
+      ++recorded[i];
+      if (TellsEnded(scope, connection)) ++shares[i].in_scope;
+      break;  // the reader has added up what has the same name
+    }
   }
-  std::vector<TotalShare> shares;
-  for (const RingTotal& total : ring.totals) {
-    const auto& counts = recorded[{total.endpoint, total.cause}];
-    const uint64_t known = total.settled + counts.first;
-    shares.push_back({counts.second, total.count > known ? total.count - known : 0});
+  for (size_t i = 0; i < shares.size(); ++i) {
+    const uint64_t known = ring.totals[i].settled + recorded[i];
+    shares[i].repeats = ring.totals[i].count > known ? ring.totals[i].count - known : 0;
   }
   return shares;
 }
