@@ -75,6 +75,11 @@ class Bench:
             raise SystemExit("%d requests failed: %s" % (found["failed"], words))
         return found
 
+    def sizes(self):
+        found = self.load("sizes")
+        row("bytes of a client's report of %d connections" % found["client_rows"], found["client_bytes"], "")
+        row("bytes of a server's report, a connection", found["server_bytes_a_row"], "")
+
     def uploads(self):
         collector, _ = self.collector("uploads", *self.tls())
         bare = Server([self.options.bare, self.certificate, self.key], int)
@@ -171,7 +176,7 @@ class Bench:
 
 
 def row(*cells):
-    print("| " + " | ".join(cells) + " |", flush=True)
+    print("| " + " | ".join(map(str, cells)) + " |", flush=True)
 
 
 def main():
@@ -188,6 +193,7 @@ def main():
         bench = Bench(options, directory)
         row("what", "measured", "bar")
         row("---", "---", "---")
+        bench.sizes()
         bench.uploads()
         bench.rows()
         if options.hold:

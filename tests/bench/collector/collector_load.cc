@@ -5,6 +5,7 @@
 //                                                               RATE: so many a second, by a schedule; else all it
 //                                                               takes
 //   collector_load rows PORT BATCHES ROWS THREADS FIRST         batches of servers, kept alive, without TLS
+//   collector_load sizes                                        bytes of such batches as they are sent
 //   collector_load hold PORT SECONDS CONNECTIONS FIRST          TLS connections that stay, each posting now and then
 //
 // FIRST is the number of the first batch: runs against one store must not overlap.
@@ -147,8 +148,13 @@ int Main(const std::vector<std::string>& arguments) {
          static_cast<uint64_t>(number(5)));
   } else if (what == "hold" && arguments.size() == 5) {
     Hold(port, number(2), static_cast<unsigned>(number(3)), static_cast<uint64_t>(number(4)));
+  } else if (what == "sizes") {
+    const Body server = ServerBatch(1, 2000);
+    std::printf("{\"failed\":0,\"client_bytes\":%zu,\"client_rows\":%llu,\"server_bytes_a_row\":%.1f}\n",
+                ClientBatch(1).gzip.size(), static_cast<unsigned long long>(ClientBatch(1).rows),
+                static_cast<double>(server.gzip.size()) / static_cast<double>(server.rows));
   } else {
-    std::fputs("usage: collector_load uploads|rows|hold PORT ..., see the head of its source\n", stderr);
+    std::fputs("usage: collector_load uploads|rows|sizes|hold PORT ..., see the head of its source\n", stderr);
     return 2;
   }
   return 0;
