@@ -129,7 +129,14 @@ windows_phases() {
     step "windows: build" build windows &&
     step "windows: wine" packaging/windows/wine_prefix.sh start || return
   tests "windows: tests" windows
+  if [ "$mode" = full ]; then
+    single "windows: 20 of each death" packaging/windows/wine_run.sh \
+      build/windows/tests/crash/windows/windows_session_death_test.exe 20
+    single "windows: 20 log-offs" tests/crash/windows/logoff_test.sh \
+      build/windows/tests/crash/windows/windows_logoff_child.exe 20
+  fi
   packaging/windows/wine_prefix.sh stop
+  single "windows: demo" samples/demo.sh --windows
 }
 
 if [ "$install" = yes ] && [ -f packaging/debian-packages.sh ]; then

@@ -16,7 +16,7 @@ namespace {
 
 constexpr size_t kQueuedEvents = 256;
 // Wine takes the registrations and never calls back, so there the state is looked at this often.
-constexpr uint64_t kLookMs = 1000;
+constexpr uint64_t kLookMs = 2000;
 
 // Filled on threads of the system, emptied by the worker.
 class EventQueue {

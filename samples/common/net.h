@@ -2,7 +2,8 @@
  * The samples' only door to sockets: TCP, without signals, errors returned as numbers.
  *
  * It is what a game already has in one form or another; nothing in it knows whydrop, except that a failed connect names
- * the step that failed with whydrop's word for it. Any thread may use any socket, one thread at a time.
+ * the step that failed with whydrop's word for it. Any thread may use any socket, one thread at a time. On Windows there
+ * is what a client needs: connecting, sending, receiving, closing.
  */
 #ifndef SAMPLES_COMMON_NET_H
 #define SAMPLES_COMMON_NET_H
@@ -22,7 +23,7 @@ enum { NET_PEER_CLOSED = 0, NET_FAILED = -1, NET_WOULD_BLOCK = -2 };
 
 typedef struct net_failure {
   int operation; /* WHYDROP_OP_RESOLVE or WHYDROP_OP_CONNECT */
-  int error;     /* getaddrinfo's code, or errno */
+  int error;     /* getaddrinfo's code, errno, or WSAGetLastError() */
 } net_failure;
 
 /* Resolves and connects, trying each address for up to timeout_ms. Returns a blocking socket, or NET_NO_SOCKET with

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from typing import Callable
 
 import scenarios
 from backend import Collector, GameServer
@@ -22,6 +23,7 @@ from network import Network, NetworkUnavailable
 from players import Player
 from processes import Program
 from report import Progress, judge, print_result
+from wine import Wine, windows_path
 
 RELAUNCHES_AT_ONCE = 8
 
@@ -30,14 +32,15 @@ RELAUNCHES_AT_ONCE = 8
 class Place:
     """Where and how a player's programs run."""
 
-    client: str
+    program: list  # how the game is started there
+    program_at_home: list
+    path: Callable[[str], str]  # what the game calls a file of this machine
     directory: str
     log_dir: str
     ingest: str
     endpoint: str
     address: str
     network: str
-    prefix: list
 
 
 class Experiment:
@@ -45,6 +48,7 @@ class Experiment:
         self._arguments = arguments
         self._progress = progress
         self._network = Network()
+        self._wine = Wine() if arguments.windows else None
         self._closed_port = None
         self._turns = asyncio.Semaphore(RELAUNCHES_AT_ONCE)
         self.directory = directory
@@ -60,6 +64,10 @@ class Experiment:
         os.makedirs(self.log_dir)
         os.makedirs(self.rings_dir)
         self._open_network()
+        if self._wine is not None:
+            self._progress.step("starting Wine")
+            networks = [] if self.skipped else scenarios.NETWORKS
+            await self._wine.start({scenarios.HOME: [], **{name: self._network.inside(name) for name in networks}})
         await self._start_servers()
         self._make_players()
         await self._count("players connected", [player.launch() for player in self.players])
@@ -68,10 +76,13 @@ class Experiment:
         await self._count("launched again", [self._relaunch(player) for player in self.players])
         self._progress.step("asking the collector")
         await self.collector.settled()
-        return self.collector.attribution(), [judge(player, self.collector.connection(player.token))
-                                              for player in self.players]
+        return self.collector.attribution(), [
+            judge(player, self.collector.connection(player.token), self._arguments.windows)
+            for player in self.players]
 
-    def close(self, keep_collector):
+    async def close(self, keep_collector):
+        if self._wine is not None:
+            await self._wine.stop()
         self._network.close()
         if self._closed_port is not None:
             self._closed_port.close()
@@ -117,10 +128,15 @@ class Experiment:
         else:
             host = self._network.server_address if name in scenarios.NETWORKS else "127.0.0.1"
             endpoint, address = self.servers[name].endpoint, f"{host}:{self.servers[name].port}"
-        prefix = self._network.inside(name) if name in scenarios.NETWORKS else []
-        network = f"isp-{name}" if prefix else "loopback"
-        return Place(self._arguments.game_client, self.directory, self.log_dir, self.collector.ingest, endpoint,
-                     address, network, prefix)
+        network = f"isp-{name}" if name in scenarios.NETWORKS else "loopback"
+        return Place(self._program(name), self._program(scenarios.HOME), windows_path if self._wine else str,
+                     self.directory, self.log_dir, self.collector.ingest, endpoint, address, network)
+
+    def _program(self, place):
+        inside = place in scenarios.NETWORKS
+        if self._wine is not None:
+            return self._wine.program(place if inside else scenarios.HOME, self._arguments.game_client)
+        return [*(self._network.inside(place) if inside else []), self._arguments.game_client]
 
     def _make_players(self):
         for scenario in scenarios.SCENARIOS:
@@ -193,7 +209,7 @@ async def run_once(arguments, progress, keep):
     try:
         attribution, verdicts = await experiment.run()
         progress.clear()
-        right = print_result(attribution, verdicts)
+        right = print_result(attribution, verdicts, arguments.windows)
         print(f"Took {time.monotonic() - started:.0f} s.")
         if experiment.skipped and not arguments.allow_skip:
             print("Not everything was shown: --allow-skip accepts that.")
@@ -203,7 +219,7 @@ async def run_once(arguments, progress, keep):
         return right and (arguments.allow_skip or not experiment.skipped)
     finally:
         await Program.kill_everyone()
-        experiment.close(kept)
+        await experiment.close(kept)
         if not kept:
             shutil.rmtree(directory, ignore_errors=True)
 
@@ -232,11 +248,15 @@ def parse(words):
                         help="keep everything in a ClickHouse cluster on this machine, which is started and removed")
     parser.add_argument("--allow-skip", action="store_true",
                         help="succeed although scenarios that need network namespaces were skipped")
+    parser.add_argument("--windows", action="store_true", help="the players run the game for Windows, under Wine")
     parser.add_argument("--build", required=True, metavar="DIR", help=argparse.SUPPRESS)
+    parser.add_argument("--build-windows", metavar="DIR", help=argparse.SUPPRESS)
     arguments = parser.parse_args(words)
     for name, path in {"game_client": "samples/game/game_client", "game_server": "samples/game/game_server",
                        "collector": "samples/collector/whydrop-collector", "tool": "sdk/tools/whydrop"}.items():
         setattr(arguments, name, os.path.join(os.path.abspath(arguments.build), path))
+    if arguments.windows:
+        arguments.game_client = os.path.join(os.path.abspath(arguments.build_windows), "samples/game/game_client.exe")
     missing = [path for path in (arguments.game_client, arguments.game_server, arguments.collector)
                if not os.access(path, os.X_OK)]
     if missing:

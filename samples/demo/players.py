@@ -28,8 +28,9 @@ class Player:
         self._place = place
         self._program = None
 
-    def _command(self, *arguments):
-        command = [self._place.client, "--state-dir", self.state_dir, "--collector", self._place.ingest, *arguments]
+    def _command(self, program, *arguments):
+        command = [*program, "--state-dir", self._place.path(self.state_dir), "--collector", self._place.ingest,
+                   *arguments]
         return command if self.scenario.consent else command + ["--deny-consent"]
 
     async def launch(self):
@@ -37,7 +38,7 @@ class Player:
         os.makedirs(self.state_dir)
         arguments = ["--scenario", self.scenario.name, "--token", self.token, "--endpoint", self._place.endpoint,
                      "--connect", self._place.address, "--network", self._place.network]
-        command = self._place.prefix + self._command(*arguments, *(["--unread"] if self.unread else []))
+        command = self._command(self._place.program, *arguments, *(["--unread"] if self.unread else []))
         self._program = await Program.start(self.name, command, self._place.log_dir)
         if self.scenario.place != scenarios.NOWHERE and await self._program.line("playing", PATIENCE_S) is None:
             self.trouble = "never got to play: " + ("; ".join(self._program.lines) or "no word")
@@ -59,7 +60,8 @@ class Player:
         """The next start of the same game, at home and with a network: it uploads."""
         for ring in glob.glob(os.path.join(self.state_dir, "*", "*.ring")):
             shutil.copy(ring, os.path.join(rings_dir, self.name + ".ring"))
-        program = await Program.start(self.name + ".relaunch", self._command("--relaunch"), self._place.log_dir)
+        program = await Program.start(self.name + ".relaunch", self._command(self._place.program_at_home, "--relaunch"),
+                                      self._place.log_dir)
         if not await program.ended(PATIENCE_S):
             self.trouble = self.trouble or "the next launch did not end"
         self.last_session = "; ".join(program.lines)

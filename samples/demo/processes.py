@@ -39,7 +39,7 @@ class Program:
 
     async def _read(self):
         async for line in self._process.stdout:
-            self.lines.append(line.decode(errors="replace").rstrip("\n"))
+            self.lines.append(line.decode(errors="replace").rstrip("\r\n"))
             self._changed.set()
         self._changed.set()
 

@@ -33,7 +33,7 @@ class Verdict:
     seen: str
 
 
-def judge(player, connection):
+def judge(player, connection, windows):
     """Compares what the collector says of one player's connection with what was done to it."""
     if player.trouble is not None:
         return Verdict(player, False, player.trouble)
@@ -48,7 +48,7 @@ def judge(player, connection):
     seen = f"{connection['cause']} ({connection['confidence']}: {connection['reason']})"
     if connection["client"] is None:
         return Verdict(player, False, seen + ", without the client's report")
-    return Verdict(player, connection["cause"] == player.scenario.truth, seen)
+    return Verdict(player, connection["cause"] == player.scenario.truth_on(windows), seen)
 
 
 def print_table(attribution):
@@ -74,7 +74,19 @@ def print_errors(attribution):
             print(f'  "{error}" was {len(counted)} different causes: {listed}')
 
 
-def print_result(attribution, verdicts):
+def print_differences(verdicts):
+    """What Windows, or Wine in its place, makes of the same things, and why."""
+    print("\nWhat differs from Linux:")
+    for scenario in dict.fromkeys(verdict.player.scenario for verdict in verdicts):
+        if scenario.windows:
+            print(f"  {scenario.name}: {scenario.windows} instead of {scenario.truth}. {scenario.why_windows}.")
+        said = {verdict.player.said for verdict in verdicts if verdict.player.scenario is scenario}
+        less = ", ".join(sorted(said - {scenario.client, ""}))
+        if scenario.client and less:
+            print(f"  {scenario.name}: the client alone said {less} instead of {scenario.client}. {scenario.why_wine}.")
+
+
+def print_result(attribution, verdicts, windows):
     reported, connections = attribution["reported"], attribution["connections"]
     wrong = [verdict for verdict in verdicts if not verdict.right]
     print_table(attribution)
@@ -82,11 +94,13 @@ def print_result(attribution, verdicts):
     print_errors(attribution)
     print(f"\nCoverage: {reported} of {connections} connections were reported by the player's own next launch; "
           "the others are judged by the server's record alone.")
+    if windows:
+        print_differences(verdicts)
     if connections != len(verdicts):
         print(f"The collector counts {connections} connections, but there were {len(verdicts)}.")
     print(f"Verdicts: {len(verdicts) - len(wrong)} of {len(verdicts)} equal what really happened.")
     for verdict in wrong:
         player = verdict.player
-        print(f"  WRONG {player.name}: was {player.scenario.truth}, seen {verdict.seen}")
+        print(f"  WRONG {player.name}: was {player.scenario.truth_on(windows)}, seen {verdict.seen}")
         print(f"        the client said at the time: {player.said or 'nothing'}; {player.last_session or 'no next launch'}")
     return not wrong and connections == len(verdicts)

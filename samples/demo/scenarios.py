@@ -31,7 +31,21 @@ class Scenario:
     consent: bool = True
     # One player only: it takes the server away from everybody else.
     alone: bool = False
+    # What Windows makes another thing of, and why.
+    windows: str = ""
+    why_windows: str = ""
+    # What the player's machine says of it at the time on Linux, where under Wine it can say less, and why.
+    client: str = ""
+    why_wine: str = ""
 
+    def truth_on(self, windows):
+        return self.windows if windows and self.windows else self.truth
+
+
+NO_SEND_QUEUE = ("Windows tells a program nothing of its send queue, which on Linux shows that the reset answered no data "
+                 "of the client's")
+NO_COUNTS = ("Windows counts no unanswered packets for a program, and Wine has none of its TCP statistics; what the server "
+             "counted decides")
 
 SCENARIOS = (
     Scenario("segfault_main", "client_crash", unread=True),
@@ -40,23 +54,24 @@ SCENARIOS = (
     Scenario("uncaught_exception", "client_crash", unread=True),
     Scenario("stack_overflow", "client_crash", unread=True),
     Scenario("kill9", "client_killed", ends=KILLED),
-    Scenario("underscore_exit", "client_killed", unread=True),
+    Scenario("underscore_exit", "client_killed", unread=True, windows="clean_exit",
+             why_windows="_exit is ExitProcess there, which tells every DLL that the process ends"),
     Scenario("hang", "client_hang", ends=HUNG),
     Scenario("exit_open", "clean_exit", unread=True),
     Scenario("close", "local_close"),
     Scenario("server_close", "server_close"),
-    Scenario("server_close_unread", "server_reset"),
-    Scenario("linger0", "server_reset"),
+    Scenario("server_close_unread", "server_reset", client="server_reset", why_wine=NO_SEND_QUEUE),
+    Scenario("linger0", "server_reset", client="server_reset", why_wine=NO_SEND_QUEUE),
     Scenario("transfer", "server_transfer"),
     Scenario("kick", "server_kick"),
-    Scenario("server_hang", "server_hang"),
+    Scenario("server_hang", "server_hang", client="server_hang", why_wine=NO_COUNTS),
     Scenario("server_shutdown", "server_shutdown"),
     Scenario("server_killed", "server_died", place=MORTAL),
     Scenario("server_abort", "server_died", place=FRAGILE, alone=True),
     Scenario("refused", "connect_refused", place=NOWHERE),
     Scenario("cable", "local_link_down", place=CABLE),
-    Scenario("path_loss", "path_timeout", place=PATH),
-    Scenario("net_drop_then_kill", "path_timeout", ends=FROZEN, place=PATH),
+    Scenario("path_loss", "path_timeout", place=PATH, client="path_timeout", why_wine=NO_COUNTS),
+    Scenario("net_drop_then_kill", "path_timeout", ends=FROZEN, place=PATH, client="path_timeout", why_wine=NO_COUNTS),
     # Nothing may be stored or sent: the collector must know of this player by the server alone.
     Scenario("consent_denied", "no report", consent=False),
 )

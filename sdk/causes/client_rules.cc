@@ -177,6 +177,11 @@ bool PipeAfterReset(const Evidence& e) {
          Is(e, Field::outq_bytes, 0);
 }
 bool ResetUnplaced(const Evidence& e) { return IsEstablished(e) && IsReset(e); }
+// Wine takes a reset's error off the socket before the game can read it; only a poll shows it still.
+bool ResetBehindClose(const Evidence& e) {
+  return IsEstablished(e) && e.IsTrue(Field::wine) && e.IsTrue(Field::peer_closed) && !HasFailed(e) &&
+         e.IsTrue(Field::poll_error);
+}
 bool ServerCloseWine(const Evidence& e) { return IsEstablished(e) && e.IsTrue(Field::wine) && IsPeersClose(e); }
 bool ServerCloseLate(const Evidence& e) { return IsEstablished(e) && IsEarlySoftwareAbort(e); }
 bool ServerClose(const Evidence& e) { return IsEstablished(e) && IsPeersClose(e); }
@@ -333,6 +338,10 @@ constexpr ClientRule kClientRules[] = {
     {{"reset-unplaced", 17, WHYDROP_CAUSE_RESET_AMBIGUOUS, kLow,
       "{error}: the connection was reset; the evidence does not tell by whom."},
      ResetUnplaced},
+    {{"reset-behind-close", 17, WHYDROP_CAUSE_RESET_AMBIGUOUS, kLow,
+      "The connection was reset: Wine let it look like a close ({end}), but the socket's poll error shows it. The "
+      "evidence does not tell by whom."},
+     ResetBehindClose},
     {{"server-close-late", 18, WHYDROP_CAUSE_SERVER_CLOSE, kMedium,
       "{error}, {since_recv_ms} ms after the last data: the server's close was noticed late."},
      ServerCloseLate},

@@ -48,7 +48,9 @@ bool IsServerSilent(const View& v) {
   return v.server != nullptr && IsSilent(*v.server) && !ServerProcessGone(v) && !ServerHostGone(v);
 }
 // The client's own machine may answer in the server's name: that is no reset of the connection.
-bool IsClientReset(const View& v) { return IsReset(*v.client) && !IsConnecting(*v.client) && !IsRule(v, 10); }
+bool IsClientReset(const View& v) {
+  return (IsReset(*v.client) || IsRule(v, 17)) && !IsConnecting(*v.client) && !IsRule(v, 10);
+}
 bool IsServerReset(const View& v) { return v.server != nullptr && IsReset(*v.server); }
 // A reset may be the answer to the first probe; only a second one says that the first went unanswered.
 bool IsUnanswered(const Evidence& e) {
@@ -119,6 +121,23 @@ bool OneReset(const View& v) {
 }
 bool BothTimedOut(const View& v) {
   return IsRule(v, 14) && v.server != nullptr && (IsTimeout(*v.server) || ServerClosedFor(v, WHYDROP_CLOSE_IDLE));
+}
+
+// The client waited in vain on a system that does not count what became of its data, as Windows: whether the path or the
+// server was mute only the server's side can tell.
+bool IsUncountedWait(const View& v) {
+  const Evidence& e = *v.client;
+  return IsRule(v, 0) && IsTcp(e) && IsEstablished(e) && IsTimeout(e) && !e.Has(Field::retransmits) &&
+         !e.Has(Field::last_ack_recv_ms) && v.server != nullptr;
+}
+// The server's own data went unanswered as well.
+bool PathByServer(const View& v) {
+  return IsUncountedWait(v) && IsTimeout(*v.server) && !IsPeerAliveButMute(*v.server) && IsSilenceBefore(*v.server);
+}
+// What the client had sent lay there unread.
+bool HangByUnread(const View& v) {
+  return IsUncountedWait(v) && ServerClosed(v) && !HasFailed(*v.server) &&
+         IsPositive(*v.server, Field::unread_at_close_bytes);
 }
 
 // The server waited in vain, and the client, which noticed nothing, was cut off when it last reported.
@@ -205,6 +224,14 @@ constexpr JoinedRule kJoinedRules[] = {
     {{"joined-both-timed-out", 0, WHYDROP_CAUSE_PATH_TIMEOUT, kHigh,
       "Client and server each waited for the other in vain ({end}; {server.end}): the path between them was broken."},
      BothTimedOut},
+    {{"joined-path-by-server", 0, WHYDROP_CAUSE_PATH_TIMEOUT, kMedium,
+      "The client waited in vain ({end}), and so did the server, whose data was sent again without an answer "
+      "({server.end}): the path between them was broken."},
+     PathByServer},
+    {{"joined-hang-by-unread", 0, WHYDROP_CAUSE_SERVER_HANG, kMedium,
+      "The client waited in vain ({end}), and what it had sent lay unread at the server ({server.unread_at_close_bytes} "
+      "bytes) when that closed: the server was alive but did not read."},
+     HangByUnread},
     {{"joined-link-down", 0, WHYDROP_CAUSE_LOCAL_LINK_DOWN, kMedium,
       "The client had noticed nothing yet, but its network link was down when it last reported. The server saw: "
       "{server.end}."},

@@ -163,7 +163,10 @@ void Worker::SeeNetwork() {
   const bool complete = watch_->Take(
       [](const platform::NetworkEvent& event, void* self) { static_cast<Worker*>(self)->SeeDevice(event); }, this);
   // A device below the socket's own (of a bridge, of a tunnel) has another number, so a change of any makes us look.
-  if (!complete || links_changed_) RecheckLinks();
+  if (!complete || links_changed_) {
+    busy_.store(true, std::memory_order_release);  // the answer may take its time: under Wine another process gives it
+    RecheckLinks();
+  }
   links_changed_ = false;
 }
 

@@ -5,6 +5,8 @@
 
 #include <windows.h>
 
+#include <cstdint>
+#include <cstdlib>
 #include <string>
 #include <utility>
 #include <vector>
@@ -44,7 +46,7 @@ class Child {
   HANDLE process() const { return process_; }
 
   // Its exit code; kDidNotEnd when it had to be ended.
-  DWORD Wait(DWORD limit_ms = 60000) const {
+  DWORD Wait(DWORD limit_ms = 200000) const {
     if (process_ == nullptr) return kDidNotStart;
     if (WaitForSingleObject(process_, limit_ms) != WAIT_OBJECT_0) {
       TerminateProcess(process_, kDidNotEnd);
@@ -58,6 +60,35 @@ class Child {
 
  private:
   HANDLE process_ = nullptr;
+};
+
+// Memory shared with one child, which gets the handle's number on its command line.
+template <typename T>
+class SharedMemory {
+ public:
+  SharedMemory() {
+    SECURITY_ATTRIBUTES inherited = {sizeof inherited, nullptr, TRUE};
+    mapping_ = CreateFileMappingW(INVALID_HANDLE_VALUE, &inherited, PAGE_READWRITE, 0, sizeof(T), nullptr);
+    memory_ = Map(number().c_str());
+  }
+  ~SharedMemory() {
+    UnmapViewOfFile(memory_);
+    CloseHandle(mapping_);
+  }
+  SharedMemory(const SharedMemory&) = delete;
+  SharedMemory& operator=(const SharedMemory&) = delete;
+
+  // The child's side, for the life of the process; nullptr: no such memory.
+  static T* Map(const char* number) {
+    const auto mapping = reinterpret_cast<HANDLE>(std::strtoull(number, nullptr, 10));
+    return static_cast<T*>(MapViewOfFile(mapping, FILE_MAP_ALL_ACCESS, 0, 0, sizeof(T)));
+  }
+  std::string number() const { return std::to_string(reinterpret_cast<uintptr_t>(mapping_)); }
+  const T* operator->() const { return memory_; }
+
+ private:
+  HANDLE mapping_ = nullptr;
+  T* memory_ = nullptr;
 };
 
 }  // namespace whydrop_test

@@ -5,7 +5,6 @@
 
 #include <cstring>
 #include <initializer_list>
-#include <new>
 #include <string>
 
 #include "child.h"
@@ -14,39 +13,13 @@
 using whydrop::platform::AddressClass;
 using whydrop::platform::CrashKind;
 using whydrop_test::Child;
+using whydrop_test::SharedMemory;
 
 namespace {
 
-// Shared memory with one child, which gets the handle's number.
-class SharedResult {
- public:
-  SharedResult() {
-    SECURITY_ATTRIBUTES inherited = {sizeof inherited, nullptr, TRUE};
-    mapping_ = CreateFileMappingW(INVALID_HANDLE_VALUE, &inherited, PAGE_READWRITE, 0, sizeof(CrashResult), nullptr);
-    result_ = Map(mapping_);
-  }
-  ~SharedResult() {
-    UnmapViewOfFile(result_);
-    CloseHandle(mapping_);
-  }
-  SharedResult(const SharedResult&) = delete;
-  SharedResult& operator=(const SharedResult&) = delete;
-
-  static CrashResult* Map(HANDLE mapping) {
-    return static_cast<CrashResult*>(MapViewOfFile(mapping, FILE_MAP_ALL_ACCESS, 0, 0, sizeof(CrashResult)));
-  }
-  std::string number() const { return std::to_string(reinterpret_cast<uintptr_t>(mapping_)); }
-  const CrashResult& operator*() const { return *result_; }
-  const CrashResult* operator->() const { return result_; }
-
- private:
-  HANDLE mapping_ = nullptr;
-  CrashResult* result_ = nullptr;
-};
-
 // Runs from its construction on, so that several run at once.
 struct Run {
-  SharedResult result;
+  SharedMemory<CrashResult> result;
   Child child;
   Run(const char* cause, const char* arrangement, const char* where, const char* hooks)
       : child({"--child", result.number(), cause, arrangement, where, hooks}) {}
@@ -182,7 +155,7 @@ TEST_CASE("displacement is noticed without a change, and a filter that others ch
 
 int main(int argc, char** argv) {
   if (argc == 7 && std::strcmp(argv[1], "--child") == 0) {
-    CrashResult* result = SharedResult::Map(reinterpret_cast<HANDLE>(std::stoull(argv[2])));
+    CrashResult* result = SharedMemory<CrashResult>::Map(argv[2]);
     return result == nullptr ? 96 : RunCrashChild(argv + 3, result);
   }
   return doctest::Context(argc, argv).run();

@@ -230,6 +230,23 @@ TEST_CASE("silence on both ends is a broken path, also when the server gave up a
   CheckJoined(udp, kNone, 0, WHYDROP_CAUSE_PATH_TIMEOUT, Confidence::kMedium);
 }
 
+TEST_CASE("a wait of a client that counts nothing, as on Windows, is explained by what the server's side counted") {
+  const std::string waits = "established=1,protocol=1,operation=7,link_up=1,route_present=1,since_recv_ms=3000";
+  const std::string unanswered = "established=1,protocol=1,operation=7,last_ack_recv_ms=3000,retransmits=4,outq_bytes=9";
+  CheckJoined(waits, unanswered, 0, WHYDROP_CAUSE_PATH_TIMEOUT, Confidence::kMedium);
+  CheckJoined(waits, std::string(kServerClosed) + ",unread_at_close_bytes=90", 0, WHYDROP_CAUSE_SERVER_HANG,
+              Confidence::kMedium);
+  // A server that had nothing to send, one that heard acknowledgements, one that had read everything, or none at all.
+  for (const std::string& server :
+       {std::string("established=1,protocol=1,operation=7,last_ack_recv_ms=3000,retransmits=0,outq_bytes=0"),
+        std::string("established=1,protocol=1,operation=7,last_ack_recv_ms=100,retransmits=1,outq_bytes=9"),
+        std::string(kServerClosed) + ",unread_at_close_bytes=0", std::string(kNone)}) {
+    CheckJoined(waits, server, 0, WHYDROP_CAUSE_UNKNOWN, Confidence::kNone);
+  }
+  // A client that counts has a word of its own.
+  CheckJoined(waits + ",retransmits=0", unanswered, 0, WHYDROP_CAUSE_UNKNOWN, Confidence::kNone);
+}
+
 TEST_CASE("behind a proxy the server's record names what TCP could not") {
   const std::string proxied = std::string(kFin) + ",app_min_rtt_us=900000,min_rtt_us=100";
   CheckJoined(proxied, kNone, 0, WHYDROP_CAUSE_UNKNOWN, Confidence::kNone);

@@ -125,6 +125,7 @@ constexpr MinimalCase kMinimalCases[] = {
     {"reset-unasked", "established=1,error_kind=1,outq_bytes=0"},
     {"pipe-after-reset", "established=1,error_kind=10,tcp_state=7,outq_bytes=0"},
     {"reset-unplaced", "established=1,error_kind=1"},
+    {"reset-behind-close", "established=1,wine=1,peer_closed=1,poll_error=1"},
     {"server-close-late", "established=1,error_kind=3,since_recv_ms=4999"},
     {"server-close-wine", "established=1,wine=1,peer_closed=1"},
     {"server-close", "established=1,peer_closed=1"},

@@ -186,6 +186,11 @@ TEST_CASE("under Wine the server's close is less sure, a reset is not affected")
   CheckClient(std::string(kTcp) + "wine=1,peer_closed=1", WHYDROP_CAUSE_SERVER_CLOSE, Confidence::kMedium);
   CheckClient(std::string(kTcp) + "wine=0,peer_closed=1", WHYDROP_CAUSE_SERVER_CLOSE, Confidence::kHigh);
   CheckClient(kTcp + KindOf(10054) + "wine=1,operation=5", WHYDROP_CAUSE_RESET_AMBIGUOUS, Confidence::kLow);
+  // One that Wine let look like a close still shows in the poll.
+  CheckClient(std::string(kTcp) + "wine=1,peer_closed=1,poll_error=1", WHYDROP_CAUSE_RESET_AMBIGUOUS,
+              Confidence::kLow);
+  CheckClient(std::string(kTcp) + "wine=1,peer_closed=1,poll_error=0", WHYDROP_CAUSE_SERVER_CLOSE, Confidence::kMedium);
+  CheckClient(std::string(kTcp) + "wine=0,peer_closed=1,poll_error=1", WHYDROP_CAUSE_SERVER_CLOSE, Confidence::kHigh);
 }
 
 }  // namespace

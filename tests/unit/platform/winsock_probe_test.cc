@@ -216,7 +216,7 @@ TEST_CASE("the network watch opens, has something to wait on, and takes what the
   CHECK(watch.Open().ok());
   CHECK(watch.wait_handle() != -1);
   const auto ignore = [](const NetworkEvent&, void*) {};
-  // Wine never tells, so there the first look asks for the state of the links, and the next within a second does not.
+  // Wine never tells, so there the first look asks for the state of the links, and the next right after it does not.
   CHECK(watch.Take(ignore, nullptr) == (CurrentSystem() == SystemKind::kWindows));
   CHECK(watch.Take(ignore, nullptr));
 }
