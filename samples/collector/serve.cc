@@ -68,6 +68,7 @@ class Service {
   void OpenStoreBehind() {
     StoreSettings settings;
     settings.join_window_s = options_.join_window_s;
+    settings.keep_days = options_.keep_days;
     store_ = OpenStore(options_.store_url, UnixSeconds, &metrics_, settings);
     ingest_ = std::make_unique<Ingest>(options_, store_.get(), UnixSeconds, &metrics_);
     admin_ = std::make_unique<AdminApi>(

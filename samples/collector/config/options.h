@@ -47,6 +47,7 @@ struct Options {
   std::string tls_key;
   std::vector<Cidr> trusted_proxies;
   uint32_t join_window_s = 0;
+  uint32_t keep_days = 0;
   uint32_t rate_limit = 0;  // requests a second for each address, 0: none
   uint32_t max_connections = 0;
   uint32_t max_connections_per_address = 0;  // 0: no limit of its own

@@ -112,6 +112,7 @@ TEST_CASE("the three sources say every option with one meaning") {
                                                        {"WHAT", "skip"},
                                                        {"NAME=VALUE", "endpoint=g"},
                                                        {"SECONDS", "7"},
+                                                       {"DAYS", "7"},
                                                        {"N", "7"},
                                                        {"LEVEL", "debug"},
                                                        {"FORMAT", "json"}};

@@ -15,6 +15,7 @@ constexpr int kExitBadLines = 3;
 std::unique_ptr<Store> Open(const Options& options, StoreAccess access, Metrics* metrics) {
   StoreSettings settings;
   settings.join_window_s = options.join_window_s;
+  if (options.keep_days != 0) settings.keep_days = options.keep_days;
   settings.access = access;
   return OpenStore(options.store_url, UnixSeconds, metrics, settings);
 }

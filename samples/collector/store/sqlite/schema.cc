@@ -170,7 +170,8 @@ void RequirePresentSchema(const Database& db) {
 void TouchSchema(Database* db) { db->Run(("PRAGMA user_version = " + std::to_string(kVersion)).c_str()); }
 
 void PrepareSchema(Database* db) {
-  db->Run("BEGIN IMMEDIATE");
+  // What a migration puts aside can be as large as the store.
+  db->Run("PRAGMA temp_store = FILE; BEGIN IMMEDIATE");
   const int version = StoredVersion(*db);
   RefuseNewer(version);
   if (version < 0 || (version == 0 && HasTables(*db))) {
@@ -178,7 +179,7 @@ void PrepareSchema(Database* db) {
   }
   for (int step = version; step < kVersion; ++step) db->Run(kMigrations[step]);
   TouchSchema(db);
-  db->Run("COMMIT");
+  db->Run("COMMIT; PRAGMA temp_store = MEMORY");
   // Kept in the file, so it is changed only in one that is ours.
   db->Run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
   // The pages that a batch changes lie all over the indexes: most of them are to be at hand, and a page that is changed

@@ -73,7 +73,8 @@ void SqliteStore::WriteLoop() {
       std::unique_lock<std::mutex> lock(mutex_);
       waiting_records_ -= written;
       written = 0;
-      if (!purging_) wake_.wait_for(lock, kReviewEvery, [this] { return stopping_ || !waiting_.empty(); });
+      if (!purging_ && !reviewing_)
+        wake_.wait_for(lock, kReviewEvery, [this] { return stopping_ || !waiting_.empty(); });
       if (stopping_ && waiting_.empty()) return;
       const size_t count = std::min(waiting_.size(), kMaxBatchesPerCommit);
       for (size_t i = 0; i < count; ++i) {
@@ -88,7 +89,7 @@ void SqliteStore::WriteLoop() {
     }
     Purge();
     Review();
-    TryToWrite();
+    if (group.empty()) TryToWrite();
   }
 }
 
@@ -110,12 +111,13 @@ void SqliteStore::Commit(std::vector<Pending>* group) {
 // What only the passing of time changes.
 void SqliteStore::Review() {
   try {
-    if (!writer_->NeedsReview(now_())) return;
+    if (!reviewing_ && !writer_->NeedsReview(now_())) return;
     write_db_->Run("BEGIN IMMEDIATE");
-    writer_->Review(now_());
+    reviewing_ = writer_->Review(now_());
     writer_->Finish();
     write_db_->Run("COMMIT");
   } catch (const StoreError& error) {
+    reviewing_ = false;
     Abandon(error);
   }
 }

@@ -67,7 +67,8 @@ class SqliteStore : public Store {
   std::unique_ptr<Database> write_db_;   // used by the writer's thread only; none without writing
   std::unique_ptr<BatchWriter> writer_;  // as above
   int64_t purged_s_ = 0;                 // as above
-  bool purging_ = false;                 // as above
+  bool purging_ = false;                 // as above; there is more to delete, or to judge again
+  bool reviewing_ = false;               // as above
   std::unique_ptr<ReadPool> readers_;
   std::mutex health_mutex_;
   StoreHealth health_;  // guarded by health_mutex_

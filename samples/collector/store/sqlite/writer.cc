@@ -125,25 +125,28 @@ bool BatchWriter::NeedsReview(int64_t now_s) {
   return due_.Int(now_s).Int(1).Step() || missed_.Int(started_s_).Int(now_s).Int(1).Step();
 }
 
-void BatchWriter::Review(int64_t now_s) {
+bool BatchWriter::Review(int64_t now_s) {
   time_.now_s = now_s;
-  JudgeDue();
-  MissSilentServers();
+  const bool more_due = JudgeDue();
+  const bool more_missed = MissSilentServers();
   JudgeSilentHosts();
+  return more_due || more_missed;
 }
 
-void BatchWriter::JudgeDue() {
+bool BatchWriter::JudgeDue() {
   std::map<std::string, Touched> touched;
+  int64_t due = 0;
   {
     const ScopedReset reset(&due_);
     due_.Int(time_.now_s).Int(kReviewedAtOnce);
-    while (due_.Step()) touched[due_.TextAt(1)].token_hashes.insert(due_.TextAt(2));
+    for (; due_.Step(); ++due) touched[due_.TextAt(1)].token_hashes.insert(due_.TextAt(2));
   }
   for (const auto& [app_id, of_app] : touched) JudgeTouched(app_id, of_app);
+  return due == kReviewedAtOnce;
 }
 
 // Should one report after all, the mark is taken back.
-void BatchWriter::MissSilentServers() {
+bool BatchWriter::MissSilentServers() {
   std::vector<std::pair<int64_t, std::string>> missed;
   {
     const ScopedReset reset(&missed_);
@@ -156,6 +159,7 @@ void BatchWriter::MissSilentServers() {
     TouchOpenRecords(session, &touched);
     JudgeTouched(app_id, touched);
   }
+  return missed.size() == static_cast<size_t>(kMissedAtOnce);
 }
 
 // A process that dies leaves a system that resets its connections; where a silent server's players mostly heard

@@ -29,9 +29,9 @@ class BatchWriter {
   void TakeBack();
 
   // What only the passing of time changes: connections whose window has passed are judged for good, servers that missed
-  // three reports are taken for dead. NeedsReview is cheap; Review inside a transaction.
+  // three reports are taken for dead. NeedsReview is cheap; Review inside a transaction: true if there may be more.
   bool NeedsReview(int64_t now_s);
-  void Review(int64_t now_s);
+  bool Review(int64_t now_s);
 
   // Deletes some of what ended before. True if there may be more.
   bool PurgeSome(int64_t before_s) { return counted_.PurgeSome(before_s); }
@@ -57,8 +57,8 @@ class BatchWriter {
   void MarkReplaced(const Batch& batch, int64_t session, Touched* touched);
   void TouchOpenRecords(int64_t session, Touched* touched);
   void JudgeTouched(const std::string& app_id, const Touched& touched);
-  void JudgeDue();
-  void MissSilentServers();
+  bool JudgeDue();
+  bool MissSilentServers();
   void JudgeSilentHosts();
   void PutRecords(const Batch& batch, SessionRow* session, Touched* touched);
   void PutRecord(const Batch& batch, const ConnectionRecord& record, SessionRow* session, Touched* touched);
