@@ -2,12 +2,15 @@
 // already, and then asks what the analyst's page asks. Prints reports a second and milliseconds.
 //
 //   store_bench STORE_URL [CONNECTIONS]      10,000,000 unless said otherwise; a filled store is used again
+//
+// extend_store.py makes ten million of four in a tenth of the time.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -282,13 +285,19 @@ void Fill(Store* store, uint64_t connections) {
               static_cast<double>(batches) / took * 1000, static_cast<double>(sent) / took * 1000);
 }
 
-// The middle of a few rounds; an answer that changes between them would be seen in the count.
+// The middle of a few rounds, as time and as the processor's time in this process: on a busy machine the former says more
+// of the others.
 void Time(const char* name, const std::function<uint64_t()>& question) {
-  std::vector<double> took;
+  std::vector<double> took, worked;
   uint64_t answer = 0;
-  for (int round = 0; round < kRounds; ++round) took.push_back(Milliseconds([&] { answer = question(); }));
+  for (int round = 0; round < kRounds; ++round) {
+    const std::clock_t before = std::clock();
+    took.push_back(Milliseconds([&] { answer = question(); }));
+    worked.push_back(1000.0 * static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC);
+  }
   std::sort(took.begin(), took.end());
-  std::printf("%8.1f ms  (at most %8.1f)  %-62s %llu\n", took[kRounds / 2], took.back(), name,
+  std::sort(worked.begin(), worked.end());
+  std::printf("%8.1f ms, processor %7.1f ms  %-56s %llu\n", took[kRounds / 2], worked[kRounds / 2], name,
               static_cast<unsigned long long>(answer));
   std::fflush(stdout);
 }
