@@ -4,6 +4,8 @@
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 
 #include <cstdio>
+#include <random>
+#include <string>
 
 #include "platform/ring_storage.h"
 #include "ring/ring_writer.h"
@@ -225,4 +227,30 @@ TEST_CASE("an acknowledgement written by libprotobuf is read, every cut of it is
   const std::string wrong = message.SerializeAsString();
   CHECK_FALSE(ReadAck(wrong.data(), wrong.size(), &ack));
   CHECK_FALSE(ReadAck("<html>", 6, &ack));
+}
+
+TEST_CASE("no bytes make the reader of acknowledgements fall") {
+  wire::Ack ack;
+  ack.mutable_id()->set_session_id(std::string(16, 's'));
+  ack.mutable_id()->set_rotation(3);
+  ack.set_sha256(std::string(32, 'h'));
+  ack.set_verdict(wire::Ack::ACCEPTED);
+  const std::string good = ack.SerializeAsString();
+  std::mt19937 chance(20261128);
+  int echoed = 0;
+  for (int i = 0; i < 200000; ++i) {
+    std::string bytes = good;
+    for (uint32_t n = 0; n <= chance() % 8; ++n) {
+      const size_t at = chance() % bytes.size();
+      if (chance() % 3 == 0) bytes.insert(at, 1, static_cast<char>(chance()));
+      if (chance() % 3 == 0 && bytes.size() > 1) bytes.erase(at, 1);
+      if (!bytes.empty()) bytes[chance() % bytes.size()] = static_cast<char>(chance());
+    }
+    bytes.resize(bytes.size() - chance() % 2 * (chance() % bytes.size()));
+    WireAck read;
+    if (!ReadAck(bytes.data(), bytes.size(), &read) || !read.has_id || !read.has_sha256) continue;
+    echoed += std::string(read.sha256.begin(), read.sha256.end()) == std::string(32, 'h') ? 1 : 0;
+  }
+  CHECK(echoed > 100);
+  CHECK(echoed < 200000);
 }

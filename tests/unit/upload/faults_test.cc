@@ -15,6 +15,7 @@
 #include "platform/process.h"
 #include "upload/harvest.h"
 #include "upload/uploader.h"
+#include "whydrop/whydrop.h"
 
 using namespace whydrop;
 namespace fs = std::filesystem;
@@ -139,6 +140,38 @@ TEST_CASE("rotations in which anything fails, and the harvest of that server, te
       CHECK(known.open.size() == kConnections);
       CHECK(known.sessions.rbegin()->first + 1 == known.sessions.size());
       CHECK(known.sessions.rbegin()->second.end() == WHYDROP_CAUSE_CLIENT_KILLED);
+    }
+    CHECK(n > 20);
+  }
+}
+
+TEST_CASE("a launch in which anything fails costs the game nothing") {
+  for (const Kind& kind : kKinds) {
+    CAPTURE(kind.name);
+    int n = 1;
+    for (;; ++n) {
+      CAPTURE(n);
+      StateDirectory state("/dev/shm");
+      const bool struck = WithFault(kind, n, [&state](Fault*) {
+        whydrop_config config;
+        WHYDROP_CONFIG_INIT(&config);
+        config.app_id = "sample.game";
+        config.app_version = "1.2.3";
+        config.state_dir = state.path.c_str();
+        const whydrop_result started = whydrop_start(&config);
+        whydrop_conn_info info = {sizeof info, WHYDROP_TCP, "gate-1", "token", nullptr, nullptr, 0};
+        const whydrop_conn conn = whydrop_conn_open(&info);
+        whydrop_conn_connected(conn, WHYDROP_NO_SOCKET);
+        whydrop_set_tag("map", "castle");
+        whydrop_heartbeat();
+        whydrop_conn_failed(conn, WHYDROP_OP_RECV, ECONNRESET);
+        const whydrop_cause cause = whydrop_conn_close(conn, WHYDROP_CLOSE_NORMAL);
+        (void)whydrop_flush(100);
+        whydrop_stop();
+        // Where there is room for a session, it records, whatever else there was no room for.
+        if (started == WHYDROP_OK && cause == WHYDROP_CAUSE_UNKNOWN) _exit(44);
+      });
+      if (!struck) break;
     }
     CHECK(n > 20);
   }
