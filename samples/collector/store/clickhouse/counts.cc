@@ -29,11 +29,13 @@ std::string Column(const std::string& dimension, size_t tag) {
 Attribution ReadAttribution(Cluster* cluster, const AttributionQuery& query, int64_t now_s) {
   std::string columns, by;
   std::vector<std::string> tags;
+  Grain grain = Grain::kCoarse;
   for (size_t i = 0; i < query.group_by.size(); ++i) {
     const std::string& dimension = query.group_by[i];
     const std::string name = "d" + std::to_string(i);
     columns += Column(dimension, tags.size()) + " AS " + name + ", ";
     by += (by.empty() ? "" : ", ") + name;
+    if (dimension == "endpoint" || dimension == "network") grain = Grain::kFine;
     if (IsTag(dimension)) tags.push_back(dimension.substr(kTagPrefix.size()));
   }
   // Server records without a token count apart, whatever their outcome.
@@ -43,8 +45,8 @@ Attribution ReadAttribution(Cluster* cluster, const AttributionQuery& query, int
       "SELECT " + columns +
       "toUInt64(sumIf(connections, kind < 2)) AS counted, toUInt64(sumIf(connections, kind = 0)), "
       "toUInt64(sumIf(connections, kind = 2)), toUInt64(sumIf(connections, kind < 2 AND decided_s > " +
-      std::to_string(now_s) + ")) FROM " + CountsOf(cluster->settings(), query, tags) + " WHERE connections > 0" +
-      selected + " GROUP BY " + by + " ORDER BY counted DESC, " + by + " FORMAT RowBinary");
+      std::to_string(now_s) + ")) FROM " + CountsOf(cluster->settings(), query, tags, grain) +
+      " WHERE connections > 0" + selected + " GROUP BY " + by + " ORDER BY counted DESC, " + by + " FORMAT RowBinary");
   Attribution out;
   RowReader row(answer);
   while (row.More()) {
@@ -73,8 +75,9 @@ std::vector<Finding> ReadFindings(Cluster* cluster, const ConnectionFilter& filt
     columns += ", toUInt64(sumIf(connections, " + shows + ")), toUInt64(sumIf(connections, " + shows + " AND " +
                kIsDrop + "))";
   }
-  const std::string answer = cluster->Ask("SELECT " + columns + " FROM " + CountsOf(cluster->settings(), filter, {}) +
-                                          " WHERE connections > 0 GROUP BY network, endpoint FORMAT RowBinary");
+  const std::string answer =
+      cluster->Ask("SELECT " + columns + " FROM " + CountsOf(cluster->settings(), filter, {}, Grain::kFine) +
+                   " WHERE connections > 0 GROUP BY network, endpoint FORMAT RowBinary");
   std::map<std::string, NetworkCount> networks;
   std::array<std::map<std::string, uint64_t>, kFindingTexts> endpoints;
   std::array<Finding, kFindingTexts> found;

@@ -41,11 +41,11 @@ std::string Verdicts(const Settings& settings, std::optional<int64_t> from, std:
 }
 
 std::string Hours(const Settings& settings, std::optional<int64_t> from, std::optional<int64_t> to,
-                  const std::string& conditions) {
+                  const std::string& conditions, bool fine) {
   // The newest counts of each day, as the same node knows them.
   return std::string("SELECT ") + kHourColumns + " FROM " + Everywhere(settings, "hours") +
-         " WHERE (day, generation) IN (SELECT day, max(generation) FROM " + Local(settings, "hours") +
-         " GROUP BY day)" + Time(from, to, "hour") + conditions;
+         " WHERE fine = " + (fine ? "1" : "0") + " AND (day, generation) IN (SELECT day, max(generation) FROM " +
+         Local(settings, "hours") + " WHERE fine = 0 GROUP BY day)" + Time(from, to, "hour") + conditions;
 }
 
 }  // namespace
@@ -77,7 +77,8 @@ std::string VerdictsOf(const Settings& settings, const ConnectionFilter& filter,
   return "(" + Verdicts(settings, filter.from, filter.to, ConnectionConditions(filter), columns) + ")";
 }
 
-std::string CountsOf(const Settings& settings, const ConnectionFilter& filter, const std::vector<std::string>& tags) {
+std::string CountsOf(const Settings& settings, const ConnectionFilter& filter, const std::vector<std::string>& tags,
+                     Grain grain) {
   const std::string conditions = ConnectionConditions(filter);
   if (!filter.tags.empty() || !tags.empty()) {
     std::string columns = kCountedColumns;
@@ -88,7 +89,7 @@ std::string CountsOf(const Settings& settings, const ConnectionFilter& filter, c
   if (filter.from) from = (Clamp(*filter.from) + kHourS - 1) / kHourS * kHourS;
   if (filter.to) to = Clamp(*filter.to) / kHourS * kHourS;
   if (from && to && *from >= *to) return VerdictsOf(settings, filter, kCountedColumns);
-  std::string sql = Hours(settings, from, to, conditions);
+  std::string sql = Hours(settings, from, to, conditions, grain == Grain::kFine || !filter.endpoint.empty());
   const auto minutes = [&](std::optional<int64_t> begin, std::optional<int64_t> end) {
     sql += " UNION ALL " + Verdicts(settings, begin, end, conditions, kCountedColumns);
   };

@@ -23,8 +23,10 @@ std::string TagColumn(const std::string& key);
 std::string VerdictsOf(const Settings& settings, const ConnectionFilter& filter, const std::string& columns);
 
 // The same counted, in the columns of `hours` and tag0, tag1, ... for `tags`. Hours do not know tags and no minutes, so
-// with them every connection is read.
-std::string CountsOf(const Settings& settings, const ConnectionFilter& filter, const std::vector<std::string>& tags);
+// with them every connection is read. kCoarse: endpoint, network and findings are not asked for.
+enum class Grain { kCoarse, kFine };
+std::string CountsOf(const Settings& settings, const ConnectionFilter& filter, const std::vector<std::string>& tags,
+                     Grain grain);
 
 }  // namespace whydrop::collector::clickhouse
 

@@ -14,9 +14,6 @@ namespace {
 constexpr uint64_t kClocksDifferMs = 5000;
 constexpr uint64_t kReplacedKeptMs = 600000;
 constexpr int64_t kTimesTheWork = 10;
-constexpr const char* kDimensions =
-    "app_id, hour, kind, cause, outcome, app_version, endpoint, network, platform, server_error, findings, decided";
-
 }  // namespace
 
 std::vector<Rollup::Day> Rollup::ReadDays(Node* node) {
@@ -68,11 +65,16 @@ void Rollup::Count(Node* node, const Day& day) {
   const std::string number = "toDate(" + std::to_string(day.number) + ")";
   const auto generation =
       static_cast<uint64_t>(std::max<int64_t>(MachineMs(), static_cast<int64_t>(day.generation) + 1));
+  const std::string dimensions =
+      "fine, app_id, counted_hour, kind, cause, outcome, app_version, counted_endpoint, counted_network, platform, "
+      "server_error, counted_findings, decided_s";
   node->Ask("INSERT INTO " + Local(settings, "hours") + " SELECT " + number + ", toUInt64(" +
-            std::to_string(generation) + "), " + kDimensions +
-            ", sum(connections) FROM (SELECT *, at_s - at_s % 3600 AS "
-            "hour, decided_s AS decided FROM " +
-            Local(settings, "verdicts") + " FINAL WHERE day = " + number + ") GROUP BY " + kDimensions);
+            std::to_string(generation) + "), " + dimensions +
+            ", sum(connections) FROM (SELECT *, fine, at_s - at_s % 3600 "
+            "AS counted_hour, if(fine = 0, '', endpoint) AS counted_endpoint, if(fine = 0, '', network) AS "
+            "counted_network, if(fine = 0, toUInt32(0), findings) AS counted_findings FROM " +
+            Local(settings, "verdicts") + " FINAL ARRAY JOIN [toUInt8(0), toUInt8(1)] AS fine WHERE day = " + number +
+            ") GROUP BY " + dimensions);
 }
 
 void Rollup::DropPartition(Node* node, const std::string& table, const std::string& partition) {

@@ -41,12 +41,14 @@ constexpr Definition kTables[] = {
      "server_error String, decided_s UInt32, findings UInt32, token FixedString(16), has_token UInt8, "
      "session_id FixedString(16), server_session FixedString(16), tag_keys Array(String), tag_values Array(String)",
      "ReplacingMergeTree", "version", "day", "(app_id, row_id)", 8192},
-    // The verdicts of one day, counted by the hour. The newest generation of each day holds.
+    // The verdicts of one day, counted by the hour: with fine = 0 whatever endpoint, network and finding, which is what
+    // most
+    // questions read, with fine = 1 by all. The newest generation of each day holds.
     {"hours",
-     "day Date, generation UInt64, app_id String, hour UInt32, kind UInt8, cause Int32, outcome Int32, "
+     "day Date, generation UInt64, fine UInt8, app_id String, hour UInt32, kind UInt8, cause Int32, outcome Int32, "
      "app_version String, endpoint String, network String, platform Int32, server_error String, findings UInt32, "
      "decided_s UInt32, connections UInt64",
-     "MergeTree", "", "(day, generation)", "(app_id, hour, cause)", 8192},
+     "MergeTree", "", "(day, generation)", "(fine, app_id, hour, cause)", 8192},
     // When verdicts of a day changed last.
     {"days", "day Date, touched_ms UInt64", "ReplacingMergeTree", "touched_ms", "day", "day", 8192},
     // What each batch says of its session; the row with the highest rank holds.
