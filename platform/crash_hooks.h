@@ -20,7 +20,8 @@ enum class AddressClass : int32_t { kUnknown = 0, kNearNull = 1, kStack = 2, kOt
 struct CrashFacts {
   CrashKind kind = CrashKind::kFault;
   uint32_t code = 0;        // signal number or exception code
-  int32_t signal_code = 0;  // si_code; 0 or less: sent, not raised by a fault
+  // si_code; 0 or less: sent, not raised by a fault. On Windows 1, 2, 9: an access violation's read, write, execute.
+  int32_t signal_code = 0;
   AddressClass address_class = AddressClass::kUnknown;
   uint64_t thread_id = 0;
   uint64_t stack_pointer = 0;  // of the interrupted code; tells later whether the thread left the handler
@@ -41,7 +42,8 @@ struct CrashSink {
 Status InstallCrashHooks(const CrashSink& sink);
 // Restores what was there before wherever the hook is still ours; a hook that others chained to stays, inert.
 void UninstallCrashHooks();
-// The first signal whose handler is no longer ours, 0 if all are. Cheap; once a second on the worker.
+// The first signal whose handler is no longer ours, on Windows 1 for the exception filter; 0 if all are ours. Cheap; once
+// a second on the worker.
 int32_t DisplacedCrashHook();
 
 // Brings the table of loaded modules up to date, which the handler looks the program counter up in. Worker thread: takes

@@ -241,7 +241,8 @@ async def run_all(arguments):
 
 def parse(words):
     parser = argparse.ArgumentParser(prog="samples/demo.sh", description=__doc__.splitlines()[0])
-    parser.add_argument("--players", type=int, default=3, metavar="N", help="players of each scenario (3)")
+    parser.add_argument("--players", type=int, metavar="N",
+                        help="players of each scenario (3; with --windows 1, because one thread of Wine serves them all)")
     parser.add_argument("--runs", type=int, default=1, metavar="N", help="how often to do it all (1)")
     parser.add_argument("--keep", action="store_true", help="leave the collector running and all files in place")
     parser.add_argument("--cluster", action="store_true",
@@ -252,6 +253,8 @@ def parse(words):
     parser.add_argument("--build", required=True, metavar="DIR", help=argparse.SUPPRESS)
     parser.add_argument("--build-windows", metavar="DIR", help=argparse.SUPPRESS)
     arguments = parser.parse_args(words)
+    if arguments.players is None:
+        arguments.players = 1 if arguments.windows else 3
     for name, path in {"game_client": "samples/game/game_client", "game_server": "samples/game/game_server",
                        "collector": "samples/collector/whydrop-collector", "tool": "sdk/tools/whydrop"}.items():
         setattr(arguments, name, os.path.join(os.path.abspath(arguments.build), path))
