@@ -203,3 +203,30 @@ TEST_CASE_FIXTURE(SqliteFixture, "a store that cannot be written says so, and fi
   CHECK(store->Health().ready);
   CHECK(Post(Make('a')) == StoreVerdict::kAccepted);
 }
+
+TEST_CASE_FIXTURE(SqliteFixture, "however many long questions are asked, a batch is stored meanwhile") {
+  Batch batch = Make('a');
+  batch.connections = {Record(1)};
+  CHECK(Post(batch) == StoreVerdict::kAccepted);
+  std::promise<void> end;
+  const std::shared_future<void> ended = end.get_future().share();
+  std::atomic<int> asking{0};
+  std::vector<std::thread> questions;
+  for (int i = 0; i < 8; ++i) {
+    questions.emplace_back([&] {
+      store->VisitConnections({}, [&](const ConnectionRow&) {
+        ++asking;
+        ended.wait();
+        return true;
+      });
+    });
+  }
+  while (asking < 4) std::this_thread::yield();
+  std::promise<StoreVerdict> verdict;
+  REQUIRE(store->Submit(Make('b'), [&verdict](StoreVerdict got) { verdict.set_value(got); }));
+  std::future<StoreVerdict> stored = verdict.get_future();
+  CHECK(stored.wait_for(std::chrono::seconds(30)) == std::future_status::ready);
+  CHECK(store->Health().newest_report_s == now);
+  end.set_value();
+  for (std::thread& question : questions) question.join();
+}

@@ -35,8 +35,10 @@ SqliteStore::SqliteStore(const std::string& path, ClockFn now, const StoreSettin
       writer_ = std::make_unique<BatchWriter>(write_db_.get(), settings.join_window_s, now_(), metrics);
     }
     readers_ = std::make_unique<ReadPool>(path, serves ? kReaders : 1);
-    readers_->Ask([](const Database& db) { RequirePresentSchema(db); });
-    NoteNewestReport();
+    readers_->Ask([this](const Database& db) {
+      RequirePresentSchema(db);
+      NoteNewestReport(db);
+    });
   } catch (const StoreError& error) {
     throw StoreError("cannot use the store '" + path + "': " + error.what());
   }
@@ -101,7 +103,7 @@ void SqliteStore::Commit(std::vector<Pending>* group) {
     write_db_->Run("COMMIT");
     metrics_->Add(Counter::kCommits);
     NoteHealth(true, "");
-    NoteNewestReport();
+    NoteNewestReport(*write_db_);
   } catch (const StoreError& error) {
     Abandon(error);
     for (Pending& pending : *group) pending.verdict = StoreVerdict::kUnavailable;
@@ -187,8 +189,8 @@ void SqliteStore::NoteHealth(bool ready, const std::string& why_not) {
 }
 
 // From the table, because another collector may write to the same file.
-void SqliteStore::NoteNewestReport() {
-  const int64_t newest_s = readers_->Ask(ReadNewestReport);
+void SqliteStore::NoteNewestReport(const Database& db) {
+  const int64_t newest_s = ReadNewestReport(db);
   const std::lock_guard<std::mutex> lock(health_mutex_);
   health_.newest_report_s = newest_s;
 }

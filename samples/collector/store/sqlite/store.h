@@ -58,7 +58,7 @@ class SqliteStore : public Store {
   void TryToWrite();
   void Abandon(const StoreError& error);
   void NoteHealth(bool ready, const std::string& why_not);
-  void NoteNewestReport();
+  void NoteNewestReport(const Database& db);
 
   const std::string path_;
   const ClockFn now_;
