@@ -18,7 +18,7 @@ whydrop_packages() {
     test) whydrop_packages demo && whydrop_packages lab && echo doctest-dev clang binutils openssl ccache chromium systemd nginx-light \
                 clickhouse-server &&
             { command -v npm >/dev/null || echo npm; } ;;
-    windows) whydrop_packages build && echo g++-mingw-w64-x86-64-posix libz-mingw-w64-dev wine wine64 libgnutls30 dpkg-dev doctest-dev ;;
+    windows) whydrop_packages build && echo g++-mingw-w64-x86-64-posix g++-mingw-w64-i686-posix libz-mingw-w64-dev wine wine64 libgnutls30 dpkg-dev doctest-dev ;;
     bench) whydrop_packages build && echo libspdlog-dev python3 openssl doctest-dev ;;
     *) echo "whydrop_install_packages: build, demo, cluster, lab, test, windows or bench, not '$1'" >&2; return 2 ;;
   esac

@@ -6,6 +6,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "platform/status.h"
 
@@ -40,6 +42,9 @@ bool OutOfMemoryKills(uint64_t* out);
 bool NoRouteDrops(uint64_t* out);
 // The host's count of TCP segments that it would not send again, as a firewall of its own makes it. False: unknown.
 bool RefusedRetransmits(uint64_t* out);
+
+// What main was given behind the program's name, in UTF-8 (Windows hands main another encoding).
+std::vector<std::string> ProgramArguments(int count, char** words);
 
 // A shared library loaded on demand and never unloaded. nullptr: not there.
 void* LoadLibraryByName(const char* const* names, size_t count);

@@ -127,6 +127,8 @@ windows_phases() {
   step "windows: dependencies" env WHYDROP_JOBS="$jobs" packaging/windows/build_dependencies.sh "$WHYDROP_WINDOWS_PREFIX" &&
     step "windows: configure" configure windows &&
     step "windows: build" build windows &&
+    step "windows32: configure" configure windows32 &&
+    step "windows32: build" build windows32 &&
     step "windows: wine" packaging/windows/wine_prefix.sh start || return
   tests "windows: tests" windows
   if [ "$mode" = full ]; then

@@ -10,6 +10,13 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 find_package(Threads REQUIRED)
 find_package(ZLIB REQUIRED)
 
+# What packaging/windows/mingw-w64.cmake says for MinGW; sources are UTF-8.
+if(MSVC)
+  add_compile_definitions(_WIN32_WINNT=0x0A00 NTDDI_VERSION=0x0A000006 UNICODE _UNICODE NOMINMAX WIN32_LEAN_AND_MEAN
+    _CRT_SECURE_NO_WARNINGS)
+  add_compile_options(/utf-8)
+endif()
+
 # Whether the flags of this build ask for a sanitizer.
 string(TOUPPER "${CMAKE_BUILD_TYPE}" whydrop_build_type)
 set(WHYDROP_SANITIZED OFF)
@@ -19,7 +26,11 @@ endif()
 
 # Warnings for all of the project's own code.
 function(whydrop_warnings target)
-  target_compile_options(${target} PRIVATE -Wall -Wextra -pedantic -Wvla -Wshadow -Wconversion
+  if(MSVC)
+    target_compile_options(${target} PRIVATE /W4 /permissive- $<$<BOOL:${WHYDROP_WARNINGS_AS_ERRORS}>:/WX>)
+    return()
+  endif()
+  target_compile_options(${target} PRIVATE -Wall -Wextra -pedantic-errors -Wvla -Wshadow -Wconversion
     $<$<BOOL:${WHYDROP_WARNINGS_AS_ERRORS}>:-Werror>)
 endfunction()
 
@@ -39,7 +50,8 @@ function(whydrop_module name)
   set_target_properties(whydrop_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON
     CXX_VISIBILITY_PRESET hidden C_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
   # Unique symbols cannot be made local in the static archive, and pin a shared library by accident.
-  target_compile_options(whydrop_${name} PRIVATE -ffunction-sections -fdata-sections
+  target_compile_options(whydrop_${name} PRIVATE
+    "$<$<CXX_COMPILER_ID:GNU,Clang,AppleClang>:-ffunction-sections;-fdata-sections>"
     $<$<AND:$<CONFIG:Release>,$<CXX_COMPILER_ID:GNU,Clang,AppleClang>>:-Os>
     $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-fno-gnu-unique>)
   whydrop_warnings(whydrop_${name})

@@ -4,8 +4,8 @@
 #
 # Usage: build_dependencies.sh PREFIX
 #
-# Installs to PREFIX and does nothing if this very set is there already. Needs the packages of kind `windows`
-# (packaging/debian-packages.sh).
+# Installs to PREFIX, and for 32 bits what the SDK alone needs to PREFIX/i686; does nothing if this very set is there
+# already. Needs the packages of kind `windows` (packaging/debian-packages.sh).
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 prefix=${1:?usage: build_dependencies.sh PREFIX}
@@ -14,6 +14,7 @@ jobs=${WHYDROP_JOBS:-2}
 # Changes with the compiler, with the sources that apt offers and with the recipe.
 fingerprint() {
   { x86_64-w64-mingw32-g++-posix --version | head -n 1
+    i686-w64-mingw32-g++-posix --version | head -n 1
     dpkg-query -W libcurl4-openssl-dev libprotobuf-dev doctest-dev
     cat "$here/build_dependencies.sh" "$here/curl/CMakeLists.txt" "$here/mingw-w64.cmake"; } | sha256sum
 }
@@ -62,6 +63,13 @@ build_curl() {
   cmake --install "$work/build-curl"
 }
 
+build_curl_i686() {
+  cmake -S "$here/curl" -B "$work/build-curl-i686" "${toolchain[@]}" -DCURL_SOURCE="$work/curl" \
+    -DWHYDROP_MINGW_TRIPLE=i686-w64-mingw32 "-DCMAKE_INSTALL_PREFIX=$prefix/i686"
+  cmake --build "$work/build-curl-i686" --parallel "$jobs"
+  cmake --install "$work/build-curl-i686"
+}
+
 build_protobuf() {
   cmake -S "$work/protobuf" -B "$work/build-protobuf" "${toolchain[@]}" -Dprotobuf_BUILD_TESTS=OFF \
     -Dprotobuf_BUILD_PROTOC_BINARIES=OFF -Dprotobuf_BUILD_LIBPROTOC=OFF -Dprotobuf_BUILD_SHARED_LIBS=OFF \
@@ -79,7 +87,7 @@ install_doctest() {
   sed -i "s|set(_IMPORT_PREFIX \"/usr\")|set(_IMPORT_PREFIX \"$prefix\")|" "$prefix/lib/cmake/doctest/doctestTargets.cmake"
 }
 
-for part in fetch build_curl build_protobuf install_doctest; do
+for part in fetch build_curl build_curl_i686 build_protobuf install_doctest; do
   # A subshell, so that the first command that fails ends the part.
   if ! (set -e; "$part") >>"$log" 2>&1; then
     tail -n 30 "$log" >&2

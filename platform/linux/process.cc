@@ -124,6 +124,10 @@ bool RefusedRetransmits(uint64_t* out) {
   return ReadNetworkCounter("/proc/net/netstat", "TcpExt: ", "TCPRetransFail", out);
 }
 
+std::vector<std::string> ProgramArguments(int count, char** words) {
+  return count > 1 ? std::vector<std::string>(words + 1, words + count) : std::vector<std::string>();
+}
+
 void* LoadLibraryByName(const char* const* names, size_t count) {
   for (size_t i = 0; i < count; ++i) {
     void* library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);

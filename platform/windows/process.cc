@@ -4,6 +4,9 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <cwchar>
+
+#include "platform/windows/wide_path.h"
 
 namespace whydrop::platform {
 namespace {
@@ -78,6 +81,23 @@ bool OutOfMemoryKills(uint64_t*) { return false; }  // Windows refuses memory in
 
 bool NoRouteDrops(uint64_t*) { return false; }
 bool RefusedRetransmits(uint64_t*) { return false; }
+
+std::vector<std::string> ProgramArguments(int, char**) {
+  static const char* const kShell[] = {"shell32.dll"};
+  using Split = wchar_t**(WINAPI*)(const wchar_t*, int*);
+  const auto split = reinterpret_cast<Split>(FindSymbol(LoadLibraryByName(kShell, 1), "CommandLineToArgvW"));
+  std::vector<std::string> arguments;
+  int count = 0;
+  wchar_t** words = split == nullptr ? nullptr : split(GetCommandLineW(), &count);
+  for (int i = 1; i < count; ++i) {
+    std::string word;
+    // A word that is no UTF-16 names no file; it stays empty, so that the others keep their places.
+    (void)ToUtf8(words[i], wcslen(words[i]), &word);
+    arguments.push_back(word);
+  }
+  LocalFree(words);
+  return arguments;
+}
 
 void* LoadLibraryByName(const char* const* names, size_t count) {
   constexpr DWORD kSystemFolderOnly = 0x800;  // LOAD_LIBRARY_SEARCH_SYSTEM32: never what lies beside the program

@@ -18,10 +18,11 @@ void Take(const RingWriter& ring, size_t offset, size_t size, std::vector<uint8_
 
 void TakePlaces(const RingWriter& ring, size_t offset, uint32_t slots, const Places& places,
                 std::vector<uint8_t>* copy) {
-  const size_t first = places.first % slots;
-  const size_t until_end = std::min<size_t>(places.count, slots - first);
+  const auto first = static_cast<size_t>(places.first % slots);
+  const auto count = static_cast<size_t>(places.count);
+  const size_t until_end = std::min<size_t>(count, slots - first);
   Take(ring, offset + first * kSlotBytes, until_end * kSlotBytes, copy);
-  Take(ring, offset, (places.count - until_end) * kSlotBytes, copy);
+  Take(ring, offset, (count - until_end) * kSlotBytes, copy);
 }
 
 // The first index of the places whose record is still to come; later ones may be there already.

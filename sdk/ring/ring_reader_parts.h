@@ -30,7 +30,7 @@ struct LivePart {
 
   size_t totals(const RingLayout& ring) const { return ring.connections + connections->size() * kConnectionBytes; }
   size_t key_at(const RingLayout& ring) const { return totals(ring) + kTotalsBytes; }
-  size_t flow_at(const RingLayout& ring) const { return key_at(ring) + key.count * kSlotBytes; }
+  size_t flow_at(const RingLayout& ring) const { return key_at(ring) + static_cast<size_t>(key.count) * kSlotBytes; }
 };
 
 // A ring whose header holds, and whose regions therefore lie inside `bytes`; of a part, where they are packed.

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "platform/process.h"
 #include "tools/inspect.h"
 #include "tools/load.h"
 #include "tools/text.h"
@@ -47,7 +48,8 @@ bool Export(const Loaded& loaded, std::string* out) {
   for (size_t i = 0; i < loaded.batches.size(); ++i) {
     std::string text;
     if (!google::protobuf::TextFormat::PrintToString(loaded.batches[i], &text)) return false;
-    *out += "# whydrop.v1.Batch " + std::to_string(i + 1) + " of " + std::to_string(loaded.batches.size()) + "\n" + text;
+    *out +=
+        "# whydrop.v1.Batch " + std::to_string(i + 1) + " of " + std::to_string(loaded.batches.size()) + "\n" + text;
   }
   return true;
 }
@@ -96,4 +98,4 @@ int Run(const std::vector<std::string>& arguments) {
 }  // namespace
 }  // namespace whydrop::tools
 
-int main(int argc, char** argv) { return whydrop::tools::Run(std::vector<std::string>(argv + 1, argv + argc)); }
+int main(int argc, char** argv) { return whydrop::tools::Run(whydrop::platform::ProgramArguments(argc, argv)); }

@@ -175,6 +175,22 @@ TEST_CASE("where the directory cannot be made, memory is used and it is said onc
   CHECK(whydrop_get_last_session(&last) == WHYDROP_ERROR_NOT_FOUND);
 }
 
+TEST_CASE("a state directory beyond 260 characters and beyond ASCII takes ring and batch") {
+  TempDir dir;
+  std::string path = dir.path() + "/Zażółć 玩家";
+  while (path.size() < 300) path += "/a directory with a rather long name";
+  for (const whydrop_result expected : {WHYDROP_ERROR_NOT_FOUND, WHYDROP_OK}) {
+    Started session(path);
+    REQUIRE(session.Start() == WHYDROP_OK);
+    CHECK(Stats().storage != WHYDROP_STORAGE_VOLATILE);
+    CHECK(whydrop_conn_close(OpenTcp(), WHYDROP_CLOSE_NORMAL) == WHYDROP_CAUSE_LOCAL_CLOSE);
+    REQUIRE(whydrop_flush(20000) == WHYDROP_OK);
+    whydrop_last_session last = {};
+    last.struct_size = sizeof last;
+    CHECK(whydrop_get_last_session(&last) == expected);
+  }
+}
+
 TEST_CASE("without consent nothing is ever written") {
   TempDir dir;
   Started session(dir.path());

@@ -232,6 +232,15 @@ TEST_CASE("a file that is damaged, cut, empty or something else is refused with 
   CHECK_FALSE(tools::Load(directory.File("."), &loaded, &error));
 }
 
+TEST_CASE("a file with another alphabet in its name is found") {
+  const TestDirectory directory;
+  const std::string path = directory.File("Zażółć 玩家.ring");
+  WriteRing(path, Owner::kNobody);
+  std::string output;
+  CHECK(Command({"inspect", path}, &output) == 0);
+  CHECK(Contains(output, "client_killed"));
+}
+
 TEST_CASE("the exit code tells success, an unreadable file and wrong usage apart") {
   std::string output;
   CHECK(Command({"--version"}, &output) == 0);

@@ -98,4 +98,24 @@ TEST_CASE("the state directory is in the folder of local application data, also 
   std::string path;
   REQUIRE(DefaultStateDirectory(&path).ok());
   CHECK(path.find("\\AppData\\Local\\whydrop") != std::string::npos);
+
+  const wchar_t* const kFolders = L"Software\\Microsoft\\Windows\\CurrentVersion\\Explorer\\User Shell Folders";
+  wchar_t before[MAX_PATH] = {};
+  DWORD size = sizeof(before);
+  REQUIRE(RegGetValueW(HKEY_CURRENT_USER, kFolders, L"Local AppData",
+                       RRF_RT_REG_EXPAND_SZ | RRF_RT_REG_SZ | RRF_NOEXPAND, nullptr, before, &size) == ERROR_SUCCESS);
+  const TestDirectory profile;
+  const std::wstring folder = profile.Path("Zażółć 玩家").wstring();
+  REQUIRE(CreateDirectoryW(folder.c_str(), nullptr));
+  const auto set = [&](const wchar_t* text, size_t length) {
+    return RegSetKeyValueW(HKEY_CURRENT_USER, kFolders, L"Local AppData", REG_EXPAND_SZ, text,
+                           static_cast<DWORD>((length + 1) * sizeof(wchar_t)));
+  };
+  REQUIRE(set(folder.c_str(), folder.size()) == ERROR_SUCCESS);
+  const Status found = DefaultStateDirectory(&path);
+  REQUIRE(set(before, wcslen(before)) == ERROR_SUCCESS);
+  REQUIRE(found.ok());
+  CHECK(path.find("Zażółć 玩家\\whydrop") != std::string::npos);
+  CHECK(EnsureDirectory(path + "/game").ok());
+  CHECK(profile.Has("Zażółć 玩家/whydrop/game"));
 }
