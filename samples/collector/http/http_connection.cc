@@ -24,7 +24,9 @@ using boost::system::error_code;
 using std::chrono::seconds;
 
 constexpr uint32_t kMaxHeaderBytes = 16 * 1024;
-constexpr size_t kReadBytes = 32 * 1024;
+// A connection that waits for its next request holds this much, thousands of them at once.
+constexpr size_t kHeaderReadBytes = 4 * 1024;
+constexpr size_t kBodyReadBytes = 32 * 1024;
 constexpr seconds kHandshakeTimeout(10);
 constexpr seconds kIdleTimeout(30);
 constexpr seconds kRequestTimeout(30);
@@ -136,7 +138,7 @@ class HttpConnection : public OpenConnection, public std::enable_shared_from_thi
   void ReadMore() {
     const size_t room = buffer_.max_size() - buffer_.size();
     if (room == 0) return Refuse(413, kTooLarge);
-    stream_->ReadSome(buffer_.prepare(std::min(room, kReadBytes)),
+    stream_->ReadSome(buffer_.prepare(std::min(room, reads_body_ ? kBodyReadBytes : kHeaderReadBytes)),
                       [self = shared_from_this()](error_code error, size_t size) {
                         self->buffer_.commit(size);
                         if (!error) return self->Parse();
