@@ -60,7 +60,10 @@ void Child::Die() {
   for (;;) pause();
 }
 
-void Child::Kill() { kill(static_cast<pid_t>(process_), SIGKILL); }
+void Child::Kill() {
+  // Without a process the number would name every process there is.
+  if (process_ != kNone) kill(static_cast<pid_t>(process_), SIGKILL);
+}
 
 int64_t Child::Wait() {
   int status = 0;

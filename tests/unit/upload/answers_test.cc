@@ -64,11 +64,17 @@ class Collector {
     conflicts_ += stored.first->second != sha ? 1 : 0;
     return stored.second;
   }
-  size_t stored() const { return stored_.size(); }
-  size_t conflicts() const { return conflicts_; }
+  size_t stored() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return stored_.size();
+  }
+  size_t conflicts() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return conflicts_;
+  }
 
  private:
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::map<std::string, std::string> stored_;
   size_t conflicts_ = 0;
 };
@@ -110,17 +116,24 @@ CHILD_ROLE(launches) {
 
 namespace {
 
-// One launch of a client in a child, which is killed at the step, or not at all. *running is it meanwhile.
-void Launch(const StateDirectory& state, const std::string& url, int step, std::atomic<Child*>* running) {
+// With kInServer the client is killed once the collector has the request, and before it answers.
+constexpr int kNever = 0, kInServer = 1;
+
+struct InServer {
+  std::atomic<bool> arrived{false}, killed{false};
+};
+
+// One launch of a client in a child, which is killed at the step, or not at all.
+void Launch(const StateDirectory& state, const std::string& url, int step, InServer* in_server) {
   Child client = Child::InRole("launches", {state.path, url, std::to_string(step)});
-  running->store(&client);
+  if (step == kInServer) {
+    while (!in_server->arrived.load()) std::this_thread::yield();
+    client.Kill();
+    in_server->killed.store(true);
+  }
   const int64_t code = client.Wait();
-  running->store(nullptr);
   REQUIRE((code == 0 || code == Child::kKilled || code == 1));
 }
-
-// With kInServer the client is killed by the collector, once it has the request and before it answers.
-constexpr int kNever = 0, kInServer = 1;
 
 void Try(const Fault& fault, int step) {
   StateDirectory state(TestDirectory::InMemory());
@@ -132,7 +145,7 @@ void Try(const Fault& fault, int step) {
   }
   Collector collector;
   std::atomic<bool> well{false};
-  std::atomic<Child*> client{nullptr};
+  InServer in_server;
   HttpServer server([&](const Posted& posted) {
     const std::string body = Inflate(posted.body);
     wire::Batch batch;
@@ -142,17 +155,17 @@ void Try(const Fault& fault, int step) {
     if (!well.load()) {
       if (fault.stored) collector.Store(batch, sha);
       if (step == kInServer) {
-        while (client.load() == nullptr) std::this_thread::yield();
-        client.load()->Kill();
+        in_server.arrived.store(true);
+        while (!in_server.killed.load()) std::this_thread::yield();
       }
       return Answer(fault, batch, sha);
     }
     const bool first = collector.Store(batch, sha);
     return Answer({"200 OK", true, "", first ? wire::Ack::ACCEPTED : wire::Ack::DUPLICATE, 0}, batch, sha);
   });
-  Launch(state, server.Url(), step, &client);
+  Launch(state, server.Url(), step, &in_server);
   well.store(true);
-  Launch(state, server.Url(), kNever, &client);
+  Launch(state, server.Url(), kNever, &in_server);
   CHECK(collector.stored() == kBatches);
   CHECK(collector.conflicts() == 0);
   CHECK(state.Count(".batch") == 0);
