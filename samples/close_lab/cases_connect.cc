@@ -26,7 +26,7 @@ constexpr Case kCases[] = {
      "few-syns; s listen {s}; c-fw -A OUTPUT -p tcp -j DROP; c connect {s} {port}", "connect_timeout",
      "an attempt that the own firewall drops looks like one that is lost on the way"},
     {"I_backlog_full", "", "the server's queue of unaccepted connections is full", "connect_timeout", kTwin,
-     "few-syns; s accept off; s listen {s} 0; s fill-backlog {s} {port} 3; wait 200; c connect {s} {port}"},
+     "few-syns; s accept off; s listen {s} 0; s fill-backlog {s} {port} 3; c connect {s} {port}"},
     {"I_accept_then_linger0", "", "the server accepts and resets at once", "server_reset", kTwin,
      "connect; s opt linger0; s close; await c 3000"},
     {"I_resolve_failed", "", "the server's name is not known", "resolve_failed", kNothing,

@@ -22,7 +22,7 @@ constexpr Case kCases[] = {
     {"H_kick_nomsg", "", "the server removes the player without a word", "server_kick", kTwin,
      "connect; play; s close kick; await c 3000"},
     {"H_kick_unread", "", "the server removes the player without a word and with data unread", "server_kick", kTwin,
-     "connect; play; s read off; c send 100; acked c; s close kick; await c 3000"},
+     "connect; play; s read off; c send 100; unread-at s 100; s close kick; await c 3000"},
     {"H_shutdown_announced", "", "the server goes down in order and says so", "server_shutdown", kTwin,
      "connect; play; s announce shutdown; s half-close; await c 3000; await s 3000; s stop; s-gone"},
     {"H_shutdown_nomsg", "", "the server goes down in order without a word", "server_shutdown", kTwin,

@@ -190,7 +190,15 @@ std::string Peer::FillBacklog(const Words& words) {
   for (int i = 0; i < Number(words, 3, 1); ++i) {
     strangers_.push_back(net_begin_connect(Word(words, 1).c_str(), Word(words, 2).c_str()));
   }
-  return "ok";
+  // Any of them stands in the queue as soon as it can send. Which one comes first is not said.
+  int error = 0;
+  for (int waited_ms = 0; waited_ms < kConnectMs; waited_ms += kTickMs) {
+    for (const net_socket stranger : strangers_) {
+      if (net_send(stranger, "x", 1, &error) > 0) return "ok";
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(kTickMs));
+  }
+  return std::string("no: nobody connected, ") + net_error_name(error);
 }
 
 std::string Peer::Stray(const Words& words) {
