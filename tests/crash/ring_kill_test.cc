@@ -43,6 +43,14 @@ struct Figures {
   uint64_t kills = 0, witnessed = 0, records = 0, wrong = 0, missing = 0, unfinished = 0;
 };
 
+// Of each victim its own: Windows may hold the files of a killed process for a moment longer.
+std::string RingPath(const std::string& directory, const std::string& nonce) {
+  return directory + "/" + nonce + ".ring";
+}
+std::string WitnessPath(const std::string& directory, const std::string& nonce) {
+  return directory + "/" + nonce + ".witness";
+}
+
 uint64_t Mix(uint64_t thread, uint64_t number) { return (thread << 40 | number) * 0x9E3779B97F4A7C15u; }
 
 void WriteForEver(RingWriter* writer, Shared* shared, uint32_t thread) {
@@ -84,8 +92,9 @@ CHILD_ROLE(writes_for_ever) {
   std::snprintf(id.app_id, sizeof id.app_id, "kill");
   std::snprintf(id.app_version, sizeof id.app_version, "1");
   if (!PlanRing(kRingBytes, kConnections, &layout) ||
-      !storage.CreateAs(mode, arguments.at(0) + "/victim.ring", kRingBytes).ok() ||
-      !witness.CreateAs(platform::StorageMode::kMapped, arguments.at(0) + "/witness", kSharedBytes).ok()) {
+      !storage.CreateAs(mode, RingPath(arguments.at(0), arguments.at(3)), kRingBytes).ok() ||
+      !witness.CreateAs(platform::StorageMode::kMapped, WitnessPath(arguments.at(0), arguments.at(3)), kSharedBytes)
+           .ok()) {
     return 9;
   }
   auto* shared = reinterpret_cast<Shared*>(witness.data());
@@ -153,8 +162,10 @@ bool KillOnce(const std::string& directory, platform::StorageMode mode, unsigned
   child.Wait();
   std::string bytes, witnessed;
   RingContents contents;
-  if (!TakeFile(directory + "/victim.ring", kRingBytes, &bytes)) return false;
-  if (!TakeFile(directory + "/witness", kSharedBytes, &witnessed) || witnessed.size() != kSharedBytes) return false;
+  if (!TakeFile(RingPath(directory, std::to_string(random)), kRingBytes, &bytes)) return false;
+  if (!TakeFile(WitnessPath(directory, std::to_string(random)), kSharedBytes, &witnessed) ||
+      witnessed.size() != kSharedBytes)
+    return false;
   if (!ReadRing(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size(), &contents).ok()) return false;
   alignas(Shared) static char memory[kSharedBytes];
   std::memcpy(memory, witnessed.data(), sizeof memory);
