@@ -193,8 +193,13 @@ std::string Peer::FillBacklog(const Words& words) {
   // Any of them stands in the queue as soon as it can send. Which one comes first is not said.
   int error = 0;
   for (int waited_ms = 0; waited_ms < kConnectMs; waited_ms += kTickMs) {
-    for (const net_socket stranger : strangers_) {
-      if (net_send(stranger, "x", 1, &error) > 0) return "ok";
+    for (net_socket& stranger : strangers_) {
+      const long sent = net_send(stranger, "x", 1, &error);
+      if (sent > 0) return "ok";
+      if (sent != NET_FAILED) continue;
+      // A new IPv6 address may not be reachable yet.
+      net_close(stranger);
+      stranger = net_begin_connect(Word(words, 1).c_str(), Word(words, 2).c_str());
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(kTickMs));
   }
