@@ -92,14 +92,6 @@ void Throw() { throw std::runtime_error("not caught"); }
 
 void WaitForTheEnd() { Sleep(INFINITE); }
 
-// A main loop that has stood still for longer than the limit, then a power-user's kill.
-void Hang() {
-  whydrop_flush(kFlushMs);  // the worker has run once when this returns
-  whydrop_heartbeat();
-  Sleep(9000);  // the time itself is what is tested
-  TerminateProcess(GetCurrentProcess(), 9);
-}
-
 struct Death {
   const char* name;
   int32_t end;    // what the next launch must say
@@ -129,7 +121,6 @@ const Death kDeaths[] = {
     {"raise_fail_fast", WHYDROP_CAUSE_CLIENT_KILLED, 0, [] { RaiseFailFastException(nullptr, nullptr, 0); }},
     {"terminate_inside", WHYDROP_CAUSE_CLIENT_KILLED, 0, [] { TerminateProcess(GetCurrentProcess(), 21); }},
     {"terminate_outside", WHYDROP_CAUSE_CLIENT_KILLED, 0, WaitForTheEnd},
-    {"hang", WHYDROP_CAUSE_CLIENT_HANG, 0, Hang},
     {"exit_process", WHYDROP_CAUSE_CLEAN_EXIT, 0, [] { ExitProcess(22); }},
     {"exit", WHYDROP_CAUSE_CLEAN_EXIT, 0, [] { std::exit(23); }},
     {"stop", WHYDROP_CAUSE_CLEAN_EXIT, 0,
