@@ -108,13 +108,12 @@ bool BothReset(const View& v) {
   return IsClientReset(v) && IsServerReset(v) && Is(*v.client, Field::retransmits, 0) &&
          Is(*v.server, Field::retransmits, 0);
 }
-// The server had not closed, and heard nothing any more from a machine that is alive, not even its answer to what came too
-// late. So what stands in the way, and reset the client, is that machine itself or next to it.
-bool ResetByOwnSide(const View& v) {
+// The server had not closed, waits in vain for a client that is alive, and did not hear its reset either. A translator
+// that gave the client another port does so, and who resets in the server's name does.
+bool ClientResetWhileServerWaits(const View& v) {
   int64_t client_ms = 0, server_ms = 0;
-  return IsClientReset(v) && IsLocalNetworkFine(*v.client) && v.server != nullptr && IsTimeout(*v.server) &&
-         IsSilenceBefore(*v.server) && EndAge(*v.client, &client_ms) && EndAge(*v.server, &server_ms) &&
-         client_ms < server_ms;
+  return IsClientReset(v) && v.server != nullptr && IsTimeout(*v.server) && IsSilenceBefore(*v.server) &&
+         EndAge(*v.client, &client_ms) && EndAge(*v.server, &server_ms) && client_ms < server_ms;
 }
 bool OneReset(const View& v) {
   return (IsClientReset(v) && IsServerSilent(v)) || (IsClientSilent(v) && IsServerReset(v));
@@ -123,8 +122,8 @@ bool BothTimedOut(const View& v) {
   return IsRule(v, 14) && v.server != nullptr && (IsTimeout(*v.server) || ServerClosedFor(v, WHYDROP_CLOSE_IDLE));
 }
 
-// The client waited in vain on a system that does not count what became of its data, as Windows: whether the path or the
-// server was mute only the server's side can tell.
+// The client waited in vain on a system that does not count what became of its data, as Windows: whether the path or
+// the server was mute only the server's side can tell.
 bool IsUncountedWait(const View& v) {
   const Evidence& e = *v.client;
   return IsRule(v, 0) && IsTcp(e) && IsEstablished(e) && IsTimeout(e) && !e.Has(Field::retransmits) &&
@@ -213,10 +212,10 @@ constexpr JoinedRule kJoinedRules[] = {
       "sent "
       "the resets."},
      BothReset},
-    {{"joined-reset-by-own-side", 0, WHYDROP_CAUSE_LOCAL_FIREWALL, kLow,
-      "The client was reset ({error}), but the server had not closed and from then on heard nothing any more "
-      "({server.error}): the client's own machine, or something next to it, answers in the server's name."},
-     ResetByOwnSide},
+    {{"joined-reset-while-server-waits", 0, WHYDROP_CAUSE_PATH_STATE_LOST, kLow,
+      "The client was reset ({error}), but the server had not closed and waited in vain ({server.error}): something "
+      "between them forgot the connection, or answers in the server's name."},
+     ClientResetWhileServerWaits},
     {{"joined-one-reset", 0, WHYDROP_CAUSE_PATH_STATE_LOST, kLow,
       "Client: {end}; server: {server.end}. Neither had closed: something between them forgot the connection or reset "
       "it, which cannot be told apart."},
@@ -229,7 +228,8 @@ constexpr JoinedRule kJoinedRules[] = {
       "({server.end}): the path between them was broken."},
      PathByServer},
     {{"joined-hang-by-unread", 0, WHYDROP_CAUSE_SERVER_HANG, kMedium,
-      "The client waited in vain ({end}), and what it had sent lay unread at the server ({server.unread_at_close_bytes} "
+      "The client waited in vain ({end}), and what it had sent lay unread at the server "
+      "({server.unread_at_close_bytes} "
       "bytes) when that closed: the server was alive but did not read."},
      HangByUnread},
     {{"joined-link-down", 0, WHYDROP_CAUSE_LOCAL_LINK_DOWN, kMedium,
