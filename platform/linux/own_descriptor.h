@@ -18,7 +18,8 @@ namespace whydrop::platform {
 inline uint64_t WhatIsNamed(intptr_t descriptor) {
   struct stat info = {};
   if (descriptor < 0 || fstat(static_cast<int>(descriptor), &info) != 0) return 0;
-  return (static_cast<uint64_t>(info.st_dev) * 0x9E3779B97F4A7C15u ^ static_cast<uint64_t>(info.st_ino)) | 1;
+  const uint64_t pair = static_cast<uint64_t>(info.st_dev) * 0x9E3779B97F4A7C15u ^ static_cast<uint64_t>(info.st_ino);
+  return pair != 0 ? pair : 1;
 }
 
 inline bool StillNames(intptr_t descriptor, uint64_t named) { return named != 0 && WhatIsNamed(descriptor) == named; }
