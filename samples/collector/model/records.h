@@ -54,7 +54,7 @@ struct ConnectionRecord {
   std::string network;
   bool open = false;
   Evidence evidence;
-  std::string evidence_bytes;  // whydrop.v1.Evidence, the form that a store keeps
+  std::string evidence_bytes;  // the same as whydrop.v1.Evidence, the form that a store keeps
 };
 
 struct CloseTotalRecord {

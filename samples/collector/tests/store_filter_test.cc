@@ -40,7 +40,7 @@ class FilterFixture : public StoreFixture {
     batch.connections = {Record(1)};
     batch.connections[0].endpoint = endpoint;
     // linger_zero (35), so that the connection shows a finding.
-    batch.connections[0].evidence_bytes += std::string("\x98\x02\x01", 3);
+    AddEvidence({"\x98\x02\x01", 3}, &batch.connections[0]);
     REQUIRE(Post(batch) == StoreVerdict::kAccepted);
     now += 3600;
   }

@@ -10,7 +10,9 @@
 #include <filesystem>
 #include <future>
 #include <string>
+#include <string_view>
 
+#include "samples/collector/ingest/batch_decoder.h"
 #include "samples/collector/store/store.h"
 
 namespace whydrop::collector {
@@ -19,37 +21,37 @@ constexpr int64_t kDay = 86400;
 
 inline std::string Id(char fill) { return std::string(16, fill); }
 
-inline ConnectionRecord Record(uint32_t number, const std::string& token_hash = "") {
+// In both forms, as the decoder gives it; `bytes` are added to what is there.
+inline void AddEvidence(std::string_view bytes, ConnectionRecord* record) {
+  record->evidence_bytes += bytes;
+  record->evidence = DecodeEvidence(record->evidence_bytes);
+}
+
+// Established over TCP, closed by this side at 1,000 ms.
+inline ConnectionRecord Record(uint32_t number, const std::string& token_hash = "",
+                               std::string_view evidence = {"\x20\x01\x30\x01\x48\x01\xb0\x03\xe8\x07", 10}) {
   ConnectionRecord record;
   record.number = number;
   record.token_hash = token_hash;
-  record.evidence.Set(Field::established, 1);
-  record.evidence.Set(Field::protocol, WHYDROP_TCP);
-  record.evidence.Set(Field::closed_locally, 1);
-  record.evidence.Set(Field::ended_ms, 1000);
-  record.evidence_bytes = std::string("\x20\x01\x30\x01\x48\x01\xb0\x03\xe8\x07", 10);  // the same four, on the wire
+  AddEvidence(evidence, &record);
   return record;
 }
 
 // What a client saw of a server that went away: reset by the peer at 1,000 ms.
 inline ConnectionRecord ResetRecord(uint32_t number, const std::string& token_hash) {
-  ConnectionRecord record = Record(number, token_hash);
-  record.evidence_bytes = std::string("\x08\x01\x10\x68\x18\x05\x20\x01\x48\x01\x58\x01\xb0\x03\xe8\x07", 16);
-  return record;
+  return Record(number, token_hash, {"\x08\x01\x10\x68\x18\x05\x20\x01\x48\x01\x58\x01\xb0\x03\xe8\x07", 16});
 }
 
 inline ConnectionRecord OpenRecord(uint32_t number, const std::string& token_hash = "") {
-  ConnectionRecord record = Record(number, token_hash);
+  ConnectionRecord record = Record(number, token_hash, {"\x20\x01\x48\x01", 4});
   record.open = true;
-  record.evidence = Evidence();
-  record.evidence_bytes = std::string("\x20\x01\x48\x01", 4);
   return record;
 }
 
 // Open when the client's process crashed.
 inline ConnectionRecord CrashedRecord(uint32_t number, const std::string& token_hash) {
   ConnectionRecord record = OpenRecord(number, token_hash);
-  record.evidence_bytes += std::string("\x90\x03\xc8\x01\x98\x03\x03", 7);  // session_end (50), its confidence (51)
+  AddEvidence({"\x90\x03\xc8\x01\x98\x03\x03", 7}, &record);  // session_end (50), its confidence (51)
   return record;
 }
 

@@ -52,7 +52,7 @@ class StoreTraffic {
                               : Below(3) == 0 ? ResetRecord(number, token)
                               : Below(3) == 0 ? CrashedRecord(number, token)
                                               : Record(number, token);
-    if (Below(4) == 0) record.evidence_bytes += std::string("\x98\x02\x01", 3);  // linger_zero: a finding
+    if (Below(4) == 0) AddEvidence({"\x98\x02\x01", 3}, &record);  // linger_zero: a finding
     record.previous = Below(6) == 0 ? 1 + Below(6) : 0;
     record.endpoint = "gate-" + std::to_string(Below(3));
     record.network = Below(2) == 0 ? "" : "isp-" + std::to_string(Below(2));

@@ -1,6 +1,6 @@
 #include "samples/collector/store/sqlite/writer.h"
 
-#include <cstring>
+#include <algorithm>
 #include <map>
 
 namespace whydrop::collector {
@@ -17,6 +17,29 @@ std::string_view View(const std::array<uint8_t, N>& bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), N};
 }
 
+int64_t EndedUnixS(const Batch& batch, const ConnectionRecord& record) {
+  const Evidence& evidence = record.evidence;
+  return PlaceUnixS(
+      batch, static_cast<uint64_t>(evidence.GetOr(Field::ended_ms, evidence.GetOr(Field::failure_ms, INT64_MAX))));
+}
+
+// What every end has of a session whose row says what the batch says.
+StoredEnd EndOfSession(const Batch& batch, int64_t session, int64_t tag_set) {
+  const SessionInfo& info = batch.session;
+  StoredEnd end;
+  end.session = session;
+  end.tag_set = tag_set;
+  end.role = info.role;
+  end.app_id = info.app_id;
+  end.received_s = batch.received_unix_s;
+  end.view.session_id = View(batch.key.session_id);
+  end.view.app_version = info.app_version;
+  end.view.record.platform = info.platform;
+  end.view.record.session_end = info.end;
+  end.view.record.more_reports_follow = info.rotate_interval_ms != 0 && info.end == 0;
+  return end;
+}
+
 }  // namespace
 
 BatchWriter::BatchWriter(Database* db, uint32_t join_window_s, int64_t started_s, Metrics* metrics)
@@ -27,15 +50,15 @@ BatchWriter::BatchWriter(Database* db, uint32_t join_window_s, int64_t started_s
       counted_(db),
       find_batch_(*db, "SELECT sha256 FROM batches WHERE app_id = ? AND session_id = ? AND rotation = ? AND part = ?"),
       add_batch_(*db, "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?)"),
-      other_role_(*db, "SELECT 1 FROM sessions WHERE app_id = ? AND session_id = ? AND role <> ?"),
       find_session_(*db,
-                    "SELECT id, contributed, rotation, end, replaced, ended_s, app_version, platform, tag_set "
+                    "SELECT id, role, contributed, rotation, end, replaced, ended_s, app_version, platform, tag_set, "
+                    "(SELECT max(number) FROM records WHERE session = sessions.id) "
                     "FROM sessions WHERE app_id = ? AND session_id = ?"),
       add_session_(*db,
-                   "INSERT INTO sessions (app_id, session_id, role, started_s, rotation, app_version, platform, "
-                   "sdk_version, end, end_confidence, code, module, offset, report_id, uptime_ms, connections_opened, "
-                   "boot_id, machine_id, rotate_interval_ms, ended_s) VALUES (?, ?, ?, ?, -1, '', 0, '', 0, 0, 0, '', "
-                   "0, '', 0, 0, x'', x'', 0, 0)"),
+                   "INSERT INTO sessions (rotation, app_version, platform, sdk_version, end, end_confidence, code, "
+                   "module, offset, report_id, uptime_ms, connections_opened, boot_id, machine_id, rotate_interval_ms, "
+                   "ended_s, heard_s, losses, tag_set, app_id, session_id, role, started_s) "
+                   "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
       update_session_(*db,
                       "UPDATE sessions SET rotation = ?, app_version = ?, platform = ?, sdk_version = ?, end = ?, "
                       "end_confidence = ?, code = ?, module = ?, offset = ?, report_id = ?, uptime_ms = ?, "
@@ -58,6 +81,8 @@ BatchWriter::BatchWriter(Database* db, uint32_t join_window_s, int64_t started_s
                      "UPDATE records SET token_hash = ?, rotation = ?, open = ?, previous = ?, established = ?, "
                      "endpoint = ?, network = ?, evidence = ?, at_s = ?, received_s = ? WHERE id = ?"),
       previous_record_(*db, "SELECT id, token_hash FROM records WHERE session = ? AND number = ?"),
+      any_previous_(*db,
+                    "SELECT 1 FROM records INDEXED BY records_by_previous WHERE session = ? AND previous <> 0 LIMIT 1"),
       due_(*db,
            "SELECT r.id, r.app_id, r.token_hash FROM connections c JOIN records r ON r.id = c.record "
            "WHERE c.decided_s > 0 AND c.decided_s <= ? LIMIT ?"),
@@ -81,11 +106,8 @@ StoreVerdict BatchWriter::Apply(Batch* batch) {
       return find_batch_.TextAt(0) == View(batch->sha256) ? StoreVerdict::kDuplicate : StoreVerdict::kConflict;
     }
   }
-  {
-    const ScopedReset reset(&other_role_);
-    other_role_.Text(app_id).Blob(View(batch->key.session_id)).Int(static_cast<int32_t>(batch->session.role));
-    if (other_role_.Step()) return StoreVerdict::kConflict;
-  }
+  SessionRow session = FindSession(*batch);
+  if (session.known && session.role != batch->session.role) return StoreVerdict::kConflict;
   if (!labels_.AdmitApp(app_id)) return StoreVerdict::kConflict;
   add_batch_.Text(app_id).Blob(View(batch->key.session_id)).Int(batch->key.rotation).Int(batch->key.part);
   add_batch_.Blob(View(batch->sha256)).Int(batch->received_unix_s).Execute();
@@ -93,10 +115,11 @@ StoreVerdict BatchWriter::Apply(Batch* batch) {
   labels_.Fold(batch);
   time_.now_s = batch->received_unix_s;
   Touched touched;
-  SessionRow session = PutSession(*batch, &touched);
-  PutRecords(*batch, &session, &touched);
+  PutSession(*batch, &session, &touched);
+  for (const ConnectionRecord& record : batch->connections) PutRecord(*batch, record, &session, &touched);
   PutCloseTotals(*batch, &session);
   contribute_.Int(session.contributed).Int(session.id).Execute();
+  JudgeAdded(*batch, session, &touched);
   JudgeTouched(app_id, touched);
   JudgeSilentHosts();
   return StoreVerdict::kAccepted;
@@ -180,51 +203,58 @@ void BatchWriter::JudgeSilentHosts() {
   }
 }
 
-BatchWriter::SessionRow BatchWriter::PutSession(const Batch& batch, Touched* touched) {
+BatchWriter::SessionRow BatchWriter::FindSession(const Batch& batch) {
+  const std::string& app_id = batch.session.app_id;
+  SessionRow row;
+  const ScopedReset reset(&find_session_);
+  find_session_.Text(app_id).Blob(View(batch.key.session_id));
+  row.known = find_session_.Step();
+  if (!row.known) return row;
+  row.id = find_session_.IntAt(0);
+  row.role = find_session_.IntAt(1) == 0 ? Role::kClient : Role::kServer;
+  row.contributed = find_session_.IntAt(2);
+  row.rotation = find_session_.IntAt(3);
+  row.end = find_session_.IntAt(4);
+  row.replaced = find_session_.IntAt(5) != 0;
+  row.tag_set = find_session_.IntAt(9);
+  row.highest_number = find_session_.IntAt(10);
+  row.counted = CountSession(app_id, find_session_.IntAt(6), row.end, find_session_.TextAt(7), find_session_.IntAt(8),
+                             row.tag_set);
+  return row;
+}
+
+void BatchWriter::PutSession(const Batch& batch, SessionRow* row, Touched* touched) {
   const SessionInfo& info = batch.session;
   const bool client = info.role == Role::kClient;
-  SessionRow row;
-  int64_t rotation = -1;
-  int64_t end = 0;
-  bool replaced = false;
-  find_session_.Text(info.app_id).Blob(View(batch.key.session_id));
-  const bool known = find_session_.Step();
-  CountedRow old;
-  if (known) {
-    row = {find_session_.IntAt(0), find_session_.IntAt(1), find_session_.IntAt(8)};
-    rotation = find_session_.IntAt(2);
-    end = find_session_.IntAt(3);
-    replaced = find_session_.IntAt(4) != 0;
-    old = CountSession(info.app_id, find_session_.IntAt(5), end, find_session_.TextAt(6), find_session_.IntAt(7),
-                       row.tag_set);
-  }
-  find_session_.Reset();
-  if (!known) {
-    add_session_.Text(info.app_id).Blob(View(batch.key.session_id)).Int(static_cast<int32_t>(info.role));
-    add_session_.Int(PlaceUnixS(batch, 0)).Execute();
-    row.id = db_->LastId();
-  }
-  if (static_cast<int64_t>(batch.key.rotation) < rotation) return row;  // a late part of an earlier rotation
+  if (static_cast<int64_t>(batch.key.rotation) < row->rotation) return;  // a late part of an earlier rotation
   // A client's session ends once. Were its end to change with every batch, each could have all open records judged
   // anew.
-  if (client && end != 0) return row;
+  if (client && row->end != 0) return;
 
-  row.tag_set = TagSetOf(batch);
+  row->is_as_batch = true;
+  row->tag_set = TagSetOf(batch);
   const int64_t ended_s = PlaceUnixS(batch, info.uptime_ms);
-  update_session_.Int(batch.key.rotation).Text(info.app_version).Int(info.platform).Text(info.sdk_version);
-  update_session_.Int(info.end).Int(info.end_confidence).Int(info.crash_code).Text(info.crash_module);
-  update_session_.Int(static_cast<int64_t>(info.crash_offset)).Text(info.crash_report_id);
-  update_session_.Int(static_cast<int64_t>(info.uptime_ms)).Int(static_cast<int64_t>(info.connections_opened));
-  update_session_.Blob(info.boot_id).Blob(info.machine_id).Int(info.rotate_interval_ms);
-  update_session_.Int(ended_s).Int(batch.received_unix_s).Int(static_cast<int64_t>(info.losses)).Int(row.tag_set);
-  update_session_.Int(row.id).Execute();
-  if (client) {
-    if (known) counted_.rollups()->Remove(old);
-    counted_.rollups()->Add(CountSession(info.app_id, ended_s, info.end, info.app_version, info.platform, row.tag_set));
+  Statement& put = row->known ? update_session_ : add_session_;
+  put.Int(batch.key.rotation).Text(info.app_version).Int(info.platform).Text(info.sdk_version);
+  put.Int(info.end).Int(info.end_confidence).Int(info.crash_code).Text(info.crash_module);
+  put.Int(static_cast<int64_t>(info.crash_offset)).Text(info.crash_report_id);
+  put.Int(static_cast<int64_t>(info.uptime_ms)).Int(static_cast<int64_t>(info.connections_opened));
+  put.Blob(info.boot_id).Blob(info.machine_id).Int(info.rotate_interval_ms);
+  put.Int(ended_s).Int(batch.received_unix_s).Int(static_cast<int64_t>(info.losses)).Int(row->tag_set);
+  if (row->known) {
+    put.Int(row->id).Execute();
+  } else {
+    put.Text(info.app_id).Blob(View(batch.key.session_id)).Int(static_cast<int32_t>(info.role));
+    put.Int(PlaceUnixS(batch, 0)).Execute();
+    row->id = db_->LastId();
   }
-  if (known && (end != info.end || replaced)) TouchOpenRecords(row.id, touched);
-  if (!client && !info.machine_id.empty()) MarkReplaced(batch, row.id, touched);
-  return row;
+  if (client) {
+    if (row->known) counted_.rollups()->Remove(row->counted);
+    counted_.rollups()->Add(
+        CountSession(info.app_id, ended_s, info.end, info.app_version, info.platform, row->tag_set));
+  }
+  if (row->known && (row->end != info.end || row->replaced)) TouchOpenRecords(row->id, touched);
+  if (!client && !info.machine_id.empty()) MarkReplaced(batch, row->id, touched);
 }
 
 int64_t BatchWriter::TagSetOf(const Batch& batch) {
@@ -254,13 +284,7 @@ void BatchWriter::MarkReplaced(const Batch& batch, int64_t session, Touched* tou
 
 void BatchWriter::TouchOpenRecords(int64_t session, Touched* touched) {
   open_records_.Int(session);
-  while (open_records_.Step()) {
-    if (open_records_.NullAt(1)) {
-      touched->records.insert(open_records_.IntAt(0));
-    } else {
-      touched->token_hashes.insert(open_records_.TextAt(1));
-    }
-  }
+  while (open_records_.Step()) touched->Insert(open_records_.TextAt(1), open_records_.IntAt(0));
   open_records_.Reset();
 }
 
@@ -274,59 +298,63 @@ bool BatchWriter::TakesMore(const Batch& batch, SessionRow* session, uint64_t co
   return true;
 }
 
-void BatchWriter::PutRecords(const Batch& batch, SessionRow* session, Touched* touched) {
-  for (const ConnectionRecord& record : batch.connections) PutRecord(batch, record, session, touched);
-}
-
 void BatchWriter::PutRecord(const Batch& batch, const ConnectionRecord& record, SessionRow* session, Touched* touched) {
-  const std::string& app_id = batch.session.app_id;
-  find_record_.Int(session->id).Int(record.number);
-  const bool known = find_record_.Step();
-  int64_t id = known ? find_record_.IntAt(0) : 0;
-  const std::string old_token = known ? find_record_.TextAt(1) : "";
+  const StoredRecord old = FindRecord(*session, record.number);
   // The first end wins; a record that was open gives way to a later rotation's.
-  const bool keeps = known && (find_record_.IntAt(2) == 0 || find_record_.IntAt(3) > batch.key.rotation);
-  find_record_.Reset();
-  if (keeps || (!known && !TakesMore(batch, session, 1))) return;
+  const bool keeps = old.id != 0 && (!old.open || old.rotation > batch.key.rotation);
+  if (keeps || (old.id == 0 && !TakesMore(batch, session, 1))) return;
 
   std::string token = record.token_hash;
-  if (!token.empty() && token != old_token) {
-    count_token_.Text(app_id).Blob(token).Step();
+  bool shared = false;
+  if (!token.empty() && token != old.token_hash) {
+    const ScopedReset reset(&count_token_);
+    count_token_.Text(batch.session.app_id).Blob(token).Step();
+    shared = count_token_.IntAt(0) != 0;
     if (count_token_.IntAt(0) >= kMaxTokenShared) {
       metrics_->Add(Counter::kTokensOverused);
       token.clear();
     }
-    count_token_.Reset();
   }
-  Statement& put = known ? update_record_ : add_record_;
+  const int64_t id = WriteRecord(batch, record, token, session, old.id);
+  if (!old.token_hash.empty()) touched->token_hashes.insert(old.token_hash);
+  if (old.id == 0 && !shared && session->is_as_batch) {
+    touched->added.emplace_back(&record, id);
+  } else {
+    touched->Insert(token, id);
+  }
+  if (record.previous != 0) TouchPrevious(*session, record.previous, touched);
+}
+
+BatchWriter::StoredRecord BatchWriter::FindRecord(const SessionRow& session, uint32_t number) {
+  if (number > session.highest_number) return {};
+  const ScopedReset reset(&find_record_);
+  if (!find_record_.Int(session.id).Int(number).Step()) return {};
+  return {find_record_.IntAt(0), find_record_.TextAt(1), find_record_.IntAt(2) != 0, find_record_.IntAt(3)};
+}
+
+// `id` is 0 for a new record; returns its id.
+int64_t BatchWriter::WriteRecord(const Batch& batch, const ConnectionRecord& record, const std::string& token,
+                                 SessionRow* session, int64_t id) {
+  Statement& put = id != 0 ? update_record_ : add_record_;
   token.empty() ? put.Null() : put.Blob(token);
-  const Evidence& evidence = record.evidence;
-  const uint64_t ended_ms =
-      static_cast<uint64_t>(evidence.GetOr(Field::ended_ms, evidence.GetOr(Field::failure_ms, INT64_MAX)));
-  put.Int(batch.key.rotation).Int(record.open).Int(record.previous).Int(evidence.IsTrue(Field::established));
-  put.Text(record.endpoint).Text(record.network).Blob(record.evidence_bytes).Int(PlaceUnixS(batch, ended_ms));
-  put.Int(batch.received_unix_s);
-  if (known) {
+  put.Int(batch.key.rotation).Int(record.open).Int(record.previous);
+  put.Int(record.evidence.IsTrue(Field::established)).Text(record.endpoint).Text(record.network);
+  put.Blob(record.evidence_bytes).Int(EndedUnixS(batch, record)).Int(batch.received_unix_s);
+  if (id != 0) {
     put.Int(id).Execute();
     counted_.DropConnectionOf(id);
-  } else {
-    put.Int(session->id).Int(record.number).Text(app_id).Execute();
-    id = db_->LastId();
-    metrics_->Add(Counter::kRecords);
+    return id;
   }
-  if (!old_token.empty()) touched->token_hashes.insert(old_token);
-  token.empty() ? void(touched->records.insert(id)) : void(touched->token_hashes.insert(token));
+  put.Int(session->id).Int(record.number).Text(batch.session.app_id).Execute();
+  session->highest_number = std::max<int64_t>(session->highest_number, record.number);
+  metrics_->Add(Counter::kRecords);
+  return db_->LastId();
+}
 
-  if (record.previous == 0) return;
-  previous_record_.Int(session->id).Int(record.previous);
-  if (previous_record_.Step()) {
-    if (previous_record_.NullAt(1)) {
-      touched->records.insert(previous_record_.IntAt(0));
-    } else {
-      touched->token_hashes.insert(previous_record_.TextAt(1));
-    }
-  }
-  previous_record_.Reset();
+void BatchWriter::TouchPrevious(const SessionRow& session, uint32_t number, Touched* touched) {
+  const ScopedReset reset(&previous_record_);
+  if (!previous_record_.Int(session.id).Int(number).Step()) return;
+  touched->Insert(previous_record_.TextAt(1), previous_record_.IntAt(0));
 }
 
 void BatchWriter::PutCloseTotals(const Batch& batch, SessionRow* session) {
@@ -366,22 +394,48 @@ void BatchWriter::JudgeToken(const std::string& app_id, const std::string& token
     const bool silent = server != nullptr && server->view.record.replaced == Replaced::kSilent;
     if (silent && IsSilence(judgement.joined.verdict.verdict.cause)) suspected_hosts_.insert(server->session);
   }
-  if (!has_client && server != nullptr && TellsAnEnd(server->view.record)) {
-    PutConnection(*server, RowKind::kServerOnly, JudgeEnds(nullptr, server, time_),
-                  FindingsOf(nullptr, server_evidence));
-  }
+  if (!has_client && server != nullptr) JudgeAlone(*server);
 }
 
 void BatchWriter::JudgeRecord(int64_t record) {
   for (const StoredEnd& end : ends_.ById(record)) {
     counted_.DropConnectionOf(end.id);
-    if (!TellsAnEnd(end.view.record)) continue;
-    const Evidence* evidence = &end.view.record.evidence;
-    if (end.role == Role::kClient) {
-      PutConnection(end, RowKind::kReported, JudgeEnds(&end, nullptr, time_), FindingsOf(evidence, nullptr));
-    } else {
-      PutConnection(end, RowKind::kUnjoinedServer, JudgeEnds(nullptr, &end, time_), FindingsOf(nullptr, evidence));
+    JudgeAlone(end);
+  }
+}
+
+// Nobody shares the connections of these records, so they are judged by what is at hand. Where a record of the session
+// has another as its previous one, what followed is read from the tables.
+void BatchWriter::JudgeAdded(const Batch& batch, const SessionRow& session, Touched* touched) {
+  const std::vector<std::pair<const ConnectionRecord*, int64_t>> added = std::move(touched->added);
+  if (added.empty()) return;
+  const ScopedReset reset(&any_previous_);
+  const bool any_previous = any_previous_.Int(session.id).Step();
+  StoredEnd end = EndOfSession(batch, session.id, session.tag_set);
+  for (const auto& [record, id] : added) {
+    if (any_previous) {
+      touched->Insert(record->token_hash, id);
+      continue;
     }
+    end.id = id;
+    end.has_token = !record->token_hash.empty();
+    end.network = record->network;
+    end.view.endpoint = record->endpoint;
+    end.view.ended_unix_s = EndedUnixS(batch, *record);
+    end.view.record.evidence = record->evidence;
+    end.view.record.open = record->open;
+    JudgeAlone(end);
+  }
+}
+
+void BatchWriter::JudgeAlone(const StoredEnd& end) {
+  if (!TellsAnEnd(end.view.record)) return;
+  const Evidence* evidence = &end.view.record.evidence;
+  if (end.role == Role::kClient) {
+    PutConnection(end, RowKind::kReported, JudgeEnds(&end, nullptr, time_), FindingsOf(evidence, nullptr));
+  } else {
+    PutConnection(end, end.has_token ? RowKind::kServerOnly : RowKind::kUnjoinedServer, JudgeEnds(nullptr, &end, time_),
+                  FindingsOf(nullptr, evidence));
   }
 }
 

@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "samples/collector/store/sqlite/counted_tables.h"
 #include "samples/collector/store/sqlite/db.h"
@@ -42,17 +43,38 @@ class BatchWriter {
 
  private:
   struct SessionRow {
+    bool known = false;
     int64_t id = 0;
+    Role role = Role::kClient;
     int64_t contributed = 0;
+    int64_t rotation = -1;
+    int64_t end = 0;
+    bool replaced = false;
     int64_t tag_set = 0;
+    CountedRow counted;
+    int64_t highest_number = 0;  // of its records
+    bool is_as_batch = false;    // the batch in hand was the newest of it
+  };
+  struct StoredRecord {
+    int64_t id = 0;  // 0: there is none
+    std::string token_hash;
+    bool open = false;
+    int64_t rotation = 0;
   };
   // What the batch touched and must be judged again.
   struct Touched {
     std::set<std::string> token_hashes;
     std::set<int64_t> records;  // without a token
+    std::vector<std::pair<const ConnectionRecord*, int64_t>>
+        added;  // new ones with their ids; no other has their token
+
+    void Insert(const std::string& token_hash, int64_t record) {
+      token_hash.empty() ? void(records.insert(record)) : void(token_hashes.insert(token_hash));
+    }
   };
 
-  SessionRow PutSession(const Batch& batch, Touched* touched);
+  SessionRow FindSession(const Batch& batch);
+  void PutSession(const Batch& batch, SessionRow* row, Touched* touched);
   int64_t TagSetOf(const Batch& batch);
   void MarkReplaced(const Batch& batch, int64_t session, Touched* touched);
   void TouchOpenRecords(int64_t session, Touched* touched);
@@ -60,12 +82,17 @@ class BatchWriter {
   bool JudgeDue();
   bool MissSilentServers();
   void JudgeSilentHosts();
-  void PutRecords(const Batch& batch, SessionRow* session, Touched* touched);
   void PutRecord(const Batch& batch, const ConnectionRecord& record, SessionRow* session, Touched* touched);
+  StoredRecord FindRecord(const SessionRow& session, uint32_t number);
+  int64_t WriteRecord(const Batch& batch, const ConnectionRecord& record, const std::string& token, SessionRow* session,
+                      int64_t id);
+  void TouchPrevious(const SessionRow& session, uint32_t number, Touched* touched);
   void PutCloseTotals(const Batch& batch, SessionRow* session);
   bool TakesMore(const Batch& batch, SessionRow* session, uint64_t count);
   void JudgeToken(const std::string& app_id, const std::string& token_hash);
   void JudgeRecord(int64_t record);
+  void JudgeAdded(const Batch& batch, const SessionRow& session, Touched* touched);
+  void JudgeAlone(const StoredEnd& end);
   void PutConnection(const StoredEnd& from, RowKind kind, const Judgement& judgement, uint32_t findings);
 
   Database* db_;
@@ -73,9 +100,9 @@ class BatchWriter {
   EndReader ends_;
   LabelTable labels_;
   CountedTables counted_;
-  Statement find_batch_, add_batch_, other_role_, find_session_, add_session_, update_session_, contribute_,
-      silent_servers_, set_replaced_, open_records_, find_record_, count_token_, add_record_, update_record_,
-      previous_record_, due_, missed_, silence_;
+  Statement find_batch_, add_batch_, find_session_, add_session_, update_session_, contribute_, silent_servers_,
+      set_replaced_, open_records_, find_record_, count_token_, add_record_, update_record_, previous_record_,
+      any_previous_, due_, missed_, silence_;
   JoinTime time_;
   const int64_t started_s_;
   int64_t reviewed_s_ = 0;
