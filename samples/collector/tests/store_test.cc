@@ -1,6 +1,4 @@
 // What every store does, whatever its engine.
-#include <map>
-
 #include "samples/collector/tests/store_fixture.h"
 
 using namespace whydrop;
@@ -36,23 +34,6 @@ TEST_CASE_FIXTURE(StoreFixture, "a server whose place another process took has d
   CHECK(Post(MakeServer('s', 'm', 'b', 1)) == StoreVerdict::kAccepted);
   CHECK(Cause(Id('t')) != "server_died");
   CHECK(Ask().groups.at(0).values.at(0) != "server_died");
-}
-
-TEST_CASE_FIXTURE(StoreFixture, "a connection is recovered by the one that followed it, whichever arrives first") {
-  const auto next = [](uint32_t number, char token) {
-    ConnectionRecord record = Record(number, Id(token));
-    record.previous = number - 1;
-    return record;
-  };
-  Batch batch = Make('a', 0);
-  batch.connections = {next(2, 'B')};
-  CHECK(Post(batch) == StoreVerdict::kAccepted);
-  batch = Make('a', 1);
-  batch.connections = {ResetRecord(1, Id('A')), next(4, 'D'), ResetRecord(3, Id('C'))};
-  CHECK(Post(batch) == StoreVerdict::kAccepted);
-  std::map<std::string, uint64_t> outcomes;
-  for (const AttributionGroup& group : Ask("outcome").groups) outcomes[group.values[0]] = group.connections;
-  CHECK(outcomes == std::map<std::string, uint64_t>{{"clean", 2}, {"recovered", 2}});
 }
 
 TEST_CASE_FIXTURE(StoreFixture, "a server of another machine, or one that is not silent yet, replaces nobody") {
