@@ -1,5 +1,6 @@
 // What only the embedded store does, and what its file looks like from outside.
 #include <map>
+#include <string_view>
 #include <thread>
 
 #include "samples/collector/ingest/ingest.h"
@@ -83,6 +84,31 @@ TEST_CASE_FIXTURE(SqliteFixture, "a connection is recovered by the one that foll
   std::map<std::string, uint64_t> outcomes;
   for (const AttributionGroup& group : Ask("outcome").groups) outcomes[group.values[0]] = group.connections;
   CHECK(outcomes == std::map<std::string, uint64_t>{{"clean", 2}, {"recovered", 2}});
+}
+
+TEST_CASE_FIXTURE(SqliteFixture, "a batch that fails costs none of those that share its transaction") {
+  Database other(Path());
+  other.Run(
+      "CREATE TRIGGER one BEFORE INSERT ON records WHEN new.endpoint = 'bad' BEGIN SELECT RAISE(FAIL, 'no'); END");
+  other.Run("BEGIN IMMEDIATE");  // the writer takes the first batch at most, and waits
+  constexpr char kSessions[] = "abcdef";
+  std::map<char, std::promise<StoreVerdict>> verdicts;
+  for (const char session : std::string_view(kSessions)) {
+    Batch batch = Make(session);
+    batch.connections = {Record(1), Record(2)};
+    if (session == 'd') batch.connections[1].endpoint = "bad";
+    REQUIRE(store->Submit(batch, [&told = verdicts[session]](StoreVerdict verdict) { told.set_value(verdict); }));
+  }
+  other.Run("COMMIT");
+  for (auto& [session, verdict] : verdicts) {
+    CAPTURE(session);
+    CHECK(verdict.get_future().get() == (session == 'd' ? StoreVerdict::kUnavailable : StoreVerdict::kAccepted));
+  }
+  CHECK(store->Health().ready);
+  CHECK(Ask().connections == 10);
+  CHECK(Count("SELECT count(*) FROM connections") == 10);
+  CHECK(Count("SELECT count(*) FROM sessions") == 5);
+  CHECK(Count("SELECT sum(count) FROM counts WHERE facet = 0 AND hours = 24 AND kind = 0") == 10);
 }
 
 TEST_CASE_FIXTURE(SqliteFixture, "batches wait up to a number of records, not only of batches") {

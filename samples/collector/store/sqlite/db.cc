@@ -22,7 +22,7 @@ Database::Database(const std::string& path, OpenMode mode) : db_(nullptr, sqlite
   db_.reset(db);
   if (status != SQLITE_OK) throw StoreError("cannot open '" + path + "': " + sqlite3_errmsg(db));
   sqlite3_busy_timeout(db, 5000);
-  // A savepoint's journal of more than 64 KiB would else go to a file: seven times what the transaction itself writes.
+  // What a question sorts, or a statement may have to take back, would else go to files.
   Run("PRAGMA temp_store = MEMORY");
   if (mode == OpenMode::kQuery) Run("PRAGMA query_only = ON; PRAGMA cache_size = -16384");
 }

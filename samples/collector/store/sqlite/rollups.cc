@@ -102,13 +102,13 @@ void Rollups::Change(const CountedRow& row, int64_t by) {
              Word(row.server_error),
              Word(row.app_version),
              row.platform};
-  of_batch_[key] += by;
+  changes_[key] += by;
   key[3] = kHoursOfDay;
   key[4] = FloorDiv(row.at_s, kDayS);
   const auto count = [&](int64_t facet, int64_t value) {
     key[1] = facet;
     key[2] = value;
-    of_batch_[key] += by;
+    changes_[key] += by;
   };
   count(0, 0);
   for (const auto& [facet, value] : FacetsOf(row.tag_set)) count(facet, value);
@@ -120,25 +120,12 @@ void Rollups::Change(const CountedRow& row, int64_t by) {
   }
 }
 
-void Rollups::Keep() {
-  for (const auto& [key, by] : of_batch_) kept_[key] += by;
-  of_batch_.clear();
-}
-
-void Rollups::TakeBack() {
-  of_batch_.clear();
-  words_.clear();
-  sets_.clear();
-  facets_.clear();
-}
-
 void Rollups::Write() {
-  Keep();
   std::vector<std::pair<Key, int64_t>> changes;
-  for (const auto& [key, by] : kept_) {
+  for (const auto& [key, by] : changes_) {
     if (by != 0) changes.emplace_back(key, by);
   }
-  kept_.clear();
+  changes_.clear();
   // In the order of the tables, so that neighbours are changed while their page is at hand.
   std::sort(changes.begin(), changes.end());
   for (const auto& [key, by] : changes) WriteOne(key, by);
@@ -155,8 +142,10 @@ void Rollups::WriteOne(const Key& key, int64_t by) {
 }
 
 void Rollups::Forget() {
-  TakeBack();
-  kept_.clear();
+  words_.clear();
+  sets_.clear();
+  facets_.clear();
+  changes_.clear();
 }
 
 }  // namespace whydrop::collector

@@ -64,9 +64,7 @@ class Rollups {
   // The id of a set of tags, 0 of none. `tags` has each key once, none with an empty value.
   int64_t TagSet(const std::map<std::string, std::string>& tags, int64_t now_s);
 
-  // What was changed since the last of these three is kept, or taken back with a savepoint, or written to the tables.
-  void Keep();
-  void TakeBack();
+  // Writes what was changed to the tables.
   void Write();
 
   // After a rollback: nothing was changed.
@@ -78,7 +76,6 @@ class Rollups {
   struct KeyHash {
     size_t operator()(const Key& key) const;
   };
-  using Changes = std::unordered_map<Key, int64_t, KeyHash>;
   using Facets = std::vector<std::pair<int64_t, int64_t>>;  // words: facet and value
 
   void Change(const CountedRow& row, int64_t by);
@@ -91,8 +88,7 @@ class Rollups {
   std::unordered_map<std::string, int64_t> words_;
   std::unordered_map<std::string, std::pair<int64_t, int64_t>> sets_;  // id, and the day of its last use
   std::unordered_map<int64_t, Facets> facets_;
-  Changes of_batch_;
-  Changes kept_;
+  std::unordered_map<Key, int64_t, KeyHash> changes_;
 };
 
 }  // namespace whydrop::collector

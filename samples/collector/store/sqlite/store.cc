@@ -84,7 +84,7 @@ void SqliteStore::WriteLoop() {
         waiting_.pop_front();
       }
     }
-    if (!group.empty()) Commit(&group);
+    if (!group.empty()) Commit(group.data(), group.size());
     for (Pending& pending : group) {
       written += pending.records;
       pending.done(pending.verdict);
@@ -95,19 +95,41 @@ void SqliteStore::WriteLoop() {
   }
 }
 
-void SqliteStore::Commit(std::vector<Pending>* group) {
+void SqliteStore::Commit(Pending* first, size_t count) {
+  bool applied = true;
   try {
     write_db_->Run("BEGIN IMMEDIATE");
-    for (Pending& pending : *group) ApplyOne(&pending);
-    writer_->Finish();
-    write_db_->Run("COMMIT");
-    metrics_->Add(Counter::kCommits);
-    NoteHealth(true, "");
-    NoteNewestReport(*write_db_);
+    applied = Apply(first, count);
+    if (applied) {
+      writer_->Finish();
+      write_db_->Run("COMMIT");
+      metrics_->Add(Counter::kCommits);
+      NoteHealth(true, "");
+      NoteNewestReport(*write_db_);
+    }
   } catch (const StoreError& error) {
     Abandon(error);
-    for (Pending& pending : *group) pending.verdict = StoreVerdict::kUnavailable;
+    for (size_t i = 0; i < count; ++i) first[i].verdict = StoreVerdict::kUnavailable;
   }
+  if (applied || count == 1) return;
+  for (size_t i = 0; i < count; ++i) Commit(first + i, 1);
+}
+
+// False: a batch failed and the transaction was taken back. So that its failure costs none of the others, each is then
+// tried alone, which hardly ever happens; a savepoint for each would copy every page that its batch changes. Where
+// SQLite gave the transaction up by itself (a full disk), the error goes on to all.
+bool SqliteStore::Apply(Pending* first, size_t count) {
+  try {
+    for (size_t i = 0; i < count; ++i) first[i].verdict = writer_->Apply(&first[i].batch);
+    return true;
+  } catch (const StoreError& error) {
+    if (!write_db_->InTransaction()) throw;
+    LogWarning("store", error.what());
+  }
+  for (size_t i = 0; i < count; ++i) first[i].verdict = StoreVerdict::kUnavailable;
+  writer_->Forget();
+  write_db_->Run("ROLLBACK");
+  return false;
 }
 
 // What only the passing of time changes.
@@ -138,23 +160,6 @@ void SqliteStore::Purge() {
     purging_ = false;
     Abandon(error);
   }
-}
-
-// A savepoint keeps one batch's failure from the others. Where SQLite gave the whole transaction up (a full disk), the
-// error goes on to the group.
-void SqliteStore::ApplyOne(Pending* pending) {
-  write_db_->Run("SAVEPOINT one");
-  try {
-    pending->verdict = writer_->Apply(&pending->batch);
-  } catch (const StoreError& error) {
-    writer_->TakeBack();
-    if (!write_db_->InTransaction()) throw;
-    LogWarning("store", error.what());
-    write_db_->Run("ROLLBACK TO one");
-    pending->verdict = StoreVerdict::kUnavailable;
-  }
-  write_db_->Run("RELEASE one");
-  writer_->Keep();
 }
 
 // While nothing can be written nobody sends anything, so the store itself finds out when it can write again.

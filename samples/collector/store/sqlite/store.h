@@ -51,9 +51,9 @@ class SqliteStore : public Store {
   };
 
   void WriteLoop();
-  void Commit(std::vector<Pending>* group);
+  void Commit(Pending* first, size_t count);
+  bool Apply(Pending* first, size_t count);
   void Review();
-  void ApplyOne(Pending* pending);
   void Purge();
   void TryToWrite();
   void Abandon(const StoreError& error);

@@ -125,11 +125,6 @@ StoreVerdict BatchWriter::Apply(Batch* batch) {
   return StoreVerdict::kAccepted;
 }
 
-void BatchWriter::TakeBack() {
-  labels_.Forget();
-  counted_.rollups()->TakeBack();
-}
-
 void BatchWriter::Forget() {
   labels_.Forget();
   counted_.rollups()->Forget();

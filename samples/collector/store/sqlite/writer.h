@@ -24,10 +24,8 @@ class BatchWriter {
   // Servers are not missed for the time before `started_s`, when nobody could report.
   BatchWriter(Database* db, uint32_t join_window_s, int64_t started_s, Metrics* metrics);
 
-  // Inside a savepoint: throws StoreError, and the caller rolls back to it and calls TakeBack; else it calls Keep.
+  // Throws StoreError: then the transaction cannot be committed.
   StoreVerdict Apply(Batch* batch);
-  void Keep() { counted_.rollups()->Keep(); }
-  void TakeBack();
 
   // What only the passing of time changes: connections whose window has passed are judged for good, servers that missed
   // three reports are taken for dead. NeedsReview is cheap; Review inside a transaction: true if there may be more.
