@@ -101,9 +101,8 @@ constexpr Case kCases[] = {
      "path_state_lost", kConntrack, "nat 0; invalid DROP; quiet; forget; s beat 64 200; await s 8000; wait 300"},
     {"N_nat_remap_both_talk", "", "translation lost, the client gets another port; nobody answers the server any more",
      "path_state_lost", kConntrack,
-     "r-fw -t nat -A POSTROUTING -o s0 -p tcp -j MASQUERADE --random-fully; r-fw -A INPUT -i s0 -p tcp -j DROP; "
-     "connect; "
-     "s opt ut 3000; play; forget; await c 4000; await s 12000"},
+     "nat 1; r-fw -t nat -I POSTROUTING -o s0 -p tcp -j MASQUERADE --random-fully; r-fw -A INPUT -i s0 -p tcp -j DROP; "
+     "connect; s opt ut 3000; play; forget; await c 4000; await s 12000"},
     {"N_nat_strict_rstinvalid_client_talks", "", "the same, the unknown is reset; the client talks", "path_state_lost",
      kConntrack, "nat 0; invalid REJECT --reject-with tcp-reset; quiet; forget; c beat 64 200; await c 4000; wait 300"},
     {"N_nat_strict_rstinvalid_server_talks", "", "the same, the unknown is reset; the server talks", "path_state_lost",
