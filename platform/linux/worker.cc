@@ -107,8 +107,9 @@ void Waiter::Wait(uint32_t timeout_ms, intptr_t extra) {
   pollfd descriptors[2] = {{static_cast<int>(handle_), POLLIN, 0}, {static_cast<int>(extra), POLLIN, 0}};
   // A negative descriptor is ignored by poll. An interrupted wait is over early, which every caller must bear anyway.
   poll(descriptors, 2, timeout);
-  // A descriptor that was closed a moment ago must not make a busy loop.
-  if (((descriptors[0].revents | descriptors[1].revents) & POLLNVAL) != 0) poll(nullptr, 0, timeout);
+  // A descriptor that was closed a moment ago, or a pipe whose other end was, must not make a busy loop.
+  const int revents = descriptors[0].revents | descriptors[1].revents;
+  if ((revents & (POLLNVAL | POLLHUP)) != 0) poll(nullptr, 0, timeout);
   if (descriptors[0].revents == 0 || !StillNames(handle_, named_)) return;
   char taken[64];
   [[maybe_unused]] const ssize_t count = read(static_cast<int>(handle_), taken, sizeof(taken));

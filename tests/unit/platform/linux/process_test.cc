@@ -115,6 +115,22 @@ void Body(void* user) {
 
 }  // namespace
 
+TEST_CASE("a waiter one of whose ends the game has closed waits its time instead of turning round and round") {
+  // The lowest free numbers are what the waiter gets.
+  int ends[2];
+  REQUIRE(pipe(ends) == 0);
+  close(ends[0]);
+  close(ends[1]);
+  for (const int closed : ends) {
+    Waiter waiter;
+    REQUIRE(waiter.Open().ok());
+    REQUIRE(close(closed) == 0);
+    const uint64_t start = MonotonicNs();
+    waiter.Wait(30, -1);
+    CHECK(MonotonicNs() - start >= 29000000);
+  }
+}
+
 TEST_CASE("a worker has a name, blocks the game's signals but not faults, and is joined or given up") {
   Shared shared;
   REQUIRE(shared.go.Open().ok());
