@@ -11,6 +11,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include "core/cause.h"
 #include "core/evidence.h"
@@ -118,8 +119,8 @@ class RingWriter {
   // Half of the key ring waits to be sealed: soon its records would go where they can be overwritten.
   bool NeedsSeal() const;
 
-  // In storage mode kFile: writes the parts that change without records (life page, live connections). Worker, each
-  // tick.
+  // In storage mode kFile: writes what changed without a record since the last call (life page, live connections).
+  // Worker, each tick.
   void WriteThrough();
 
  private:
@@ -130,6 +131,7 @@ class RingWriter {
   LifePage* life_ = nullptr;
   uint32_t crc_seed_ = 0;                 // checksum state after the nonce
   bool write_through_ = false;            // storage mode kFile
+  std::unique_ptr<uint64_t[]> written_;   // worker, in that mode: of each connection slot the sum last written
   std::atomic<uint64_t> free_slots_{0};   // head of the freed connection slots: change count << 32 | slot + 1
   std::atomic<uint32_t> fresh_slots_{0};  // connection slots below were used before
   std::atomic<uint32_t> open_connections_{0};

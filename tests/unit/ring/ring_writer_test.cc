@@ -2,10 +2,12 @@
 
 #include <doctest/doctest.h>
 
+#include <fstream>
 #include <limits>
 #include <thread>
 
 #include "ring_fixture.h"
+#include "support/test_directory.h"
 
 namespace whydrop {
 namespace {
@@ -366,6 +368,27 @@ TEST_CASE("sealing while threads record loses nothing and doubles nothing") {
   }
   for (std::thread& thread : threads) thread.join();
   CHECK(sealed == kept);
+}
+
+TEST_CASE("where the ring is no mapping, a tick writes the connections that changed, and those alone") {
+  TestDirectory directory(TestDirectory::InMemory());
+  TestRing ring(65536, 64, TestIdentity(), platform::StorageMode::kFile, directory.File("ring"));
+  const ConnectionRef idle = ring.writer.OpenConnection(TestConnection("gate-1"));
+  const ConnectionRef busy = ring.writer.OpenConnection(TestConnection("gate-2"));
+  ring.writer.WriteThrough();
+  const auto offset = [&](ConnectionRef ref) { return ring.writer.layout().connections + ref.slot * kConnectionBytes; };
+  {
+    std::fstream file(directory.Path("ring"), std::ios::in | std::ios::out | std::ios::binary);
+    for (const ConnectionRef ref : {idle, busy}) {
+      file.seekp(static_cast<std::streamoff>(offset(ref)));
+      file.write("overwritten", 11);
+    }
+  }
+  ring.writer.Live(busy)->sent_bytes.fetch_add(100);
+  ring.writer.WriteThrough();
+  const std::string file = directory.Read("ring");
+  CHECK(file.compare(offset(idle), 11, "overwritten") == 0);
+  CHECK(std::memcmp(file.data() + offset(busy), ring.storage.data() + offset(busy), sizeof(LiveConnection)) == 0);
 }
 
 }  // namespace
