@@ -16,9 +16,9 @@ constexpr uint32_t kUploadDelayMs = 10 * 1000;
 constexpr uint32_t kUploadJitterMs = 110 * 1000;
 // Between two rotations that do not wait for their time because the ring fills up.
 constexpr uint32_t kSealPauseMs = 250;
-// How long a flush waits for another instance's harvest, and between two looks.
-constexpr uint32_t kOthersHarvestMs = 2000;
-constexpr uint32_t kOthersPauseMs = 50;
+// How long a flush looks again for rings that a harvest had to leave, and between two looks.
+constexpr uint32_t kHarvestAgainMs = 2000;
+constexpr uint32_t kHarvestPauseMs = 50;
 // How long set_consent waits for the worker to erase what is on the disk.
 constexpr uint32_t kEraseMs = 2000;
 
@@ -181,12 +181,13 @@ bool Worker::Harvest() {
   return whole;
 }
 
-// For a flush, which also answers for what another instance of the game is just harvesting: that takes milliseconds.
+// For a flush, which also answers for what another instance of the game is just harvesting, which takes milliseconds, and
+// for what was too much for one harvest.
 bool Worker::HarvestAll() {
   bool whole = Harvest();
-  for (uint32_t waited_ms = 0; !whole && waited_ms < kOthersHarvestMs && !stopping(); waited_ms += kOthersPauseMs) {
+  for (uint32_t waited_ms = 0; !whole && waited_ms < kHarvestAgainMs && !stopping(); waited_ms += kHarvestPauseMs) {
     Pulse();
-    waiter_->Wait(kOthersPauseMs, -1);
+    waiter_->Wait(kHarvestPauseMs, -1);
     whole = Harvest();
   }
   return whole;

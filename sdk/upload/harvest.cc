@@ -19,7 +19,7 @@ void (*upload_step_hook)(int step) = nullptr;
 namespace {
 
 constexpr size_t kListLimit = 65536;
-constexpr int kMaxRingsPerLaunch = 64;
+constexpr int kMaxRingsAtOnce = 64;
 constexpr size_t kMaxBadFiles = 8;
 constexpr int64_t kMinuteMs = 60 * 1000;
 constexpr int64_t kDayMs = int64_t{24} * 3600 * 1000;
@@ -37,9 +37,11 @@ bool EndsWith(const std::string& text, const std::string& suffix) {
   return text.size() > suffix.size() && text.compare(text.size() - suffix.size(), suffix.size(), suffix) == 0;
 }
 
-std::vector<std::string> NamesWith(const std::string& directory, const char* suffix) {
+std::vector<std::string> NamesWith(const std::string& directory, const char* suffix, bool* listed = nullptr) {
   std::vector<std::string> names;
-  if (!platform::ListDirectory(directory, kListLimit, &names).ok()) names.clear();
+  const bool ok = platform::ListDirectory(directory, kListLimit, &names).ok();
+  if (!ok) names.clear();
+  if (listed != nullptr) *listed = ok;
   names.erase(std::remove_if(names.begin(), names.end(), [&](const std::string& n) { return !EndsWith(n, suffix); }),
               names.end());
   return names;
@@ -82,9 +84,16 @@ class Harvester {
       : config_(config), outbox_(outbox), now_(AskSystem(config)) {}
 
   HarvestResult Run() {
-    for (const std::string& name : NamesWith(config_.directory, kRingSuffix)) {
-      if (harvested_ == kMaxRingsPerLaunch) break;
-      HarvestOne(name);
+    bool listed = false;
+    const std::vector<std::string> names = NamesWith(config_.directory, kRingSuffix, &listed);
+    if (!listed) ++result_.rings_left;
+    for (const std::string& name : names) {
+      if (harvested_ == kMaxRingsAtOnce) {
+        // It may be one that lives, which the next harvest finds out.
+        ++result_.rings_left;
+        break;
+      }
+      if (!HarvestOne(name)) ++result_.rings_left;
     }
     CleanUp();
     return result_;
@@ -105,15 +114,16 @@ class Harvester {
   }
 
  private:
-  enum class Claim { kLeaveAlone, kDead, kHarvestedByOther, kCorrupt, kUnknownVersion };
+  enum class Claim { kLeaveAlone, kNotNow, kDead, kCorrupt, kUnknownVersion };
 
   std::string PathOf(const std::string& name) const { return config_.directory + "/" + name; }
-  void Remove(const std::string& name) const {
+  bool Remove(const std::string& name) const {
     const Status status = platform::RemoveFile(PathOf(name));
     if (!status.ok()) {
       config_.log.Write(LogLevel::kWarning, "cannot remove %s (error %d); it is tried again at the next launch",
                         name.c_str(), status.native);
     }
+    return status.ok();
   }
   void Sync() const {
     const Status status = platform::SyncDirectory(config_.directory);
@@ -127,7 +137,7 @@ class Harvester {
 
   Claim Take(const std::string& name, platform::File* file, platform::FileFacts* facts, RingIdentity* identity) const;
   bool MayLive(const RingIdentity& identity, bool locked, const platform::FileFacts& facts) const;
-  void HarvestOne(const std::string& name);
+  bool HarvestOne(const std::string& name);  // false: a dead one stays for the next harvest, as far as can be told
   Status Convert(const RingContents& ring);
   Status FreezeFacts(const RingContents& ring, HarvestFacts* facts) const;
   void MoveAside(const std::string& name);
@@ -151,17 +161,18 @@ Harvester::Claim Harvester::Take(const std::string& name, platform::File* file, 
   if (platform::OpeningUnlocks(path)) return Claim::kLeaveAlone;
   const Status opened = platform::File::OpenExisting(path, platform::File::Mode::kReadWrite, file);
   if (opened.kind == StatusKind::kInvalid) return Claim::kCorrupt;
-  if (!opened.ok() || !file->Facts(facts).ok()) return Claim::kLeaveAlone;
+  if (opened.kind == StatusKind::kNotFound) return Claim::kLeaveAlone;
+  if (!opened.ok() || !file->Facts(facts).ok()) return Claim::kNotNow;
   const Status lock = file->TryLock();
   const bool busy = lock.kind == StatusKind::kBusy;
   // Another harvester may have finished between the opening and the lock: its ring is gone, its batches may be sent.
-  if (!busy && !Exists(name)) return Claim::kLeaveAlone;
+  if (!busy && !Exists(name)) return Claim::kNotNow;
 
   uint8_t header[kHeaderBytes];
   size_t read = 0;
-  if (!file->ReadAt(0, header, sizeof(header), &read).ok()) return Claim::kLeaveAlone;
+  if (!file->ReadAt(0, header, sizeof(header), &read).ok()) return Claim::kNotNow;
   const Status status = ReadRingHeader(header, read, identity);
-  if (busy) return status.ok() && !MayLive(*identity, false, *facts) ? Claim::kHarvestedByOther : Claim::kLeaveAlone;
+  if (busy) return status.ok() && !MayLive(*identity, false, *facts) ? Claim::kNotNow : Claim::kLeaveAlone;
   if (status.kind == StatusKind::kUnsupported) return Claim::kUnknownVersion;
   if (!status.ok()) {
     // A ring that is being made starts as zeros.
@@ -190,37 +201,37 @@ bool Harvester::MayLive(const RingIdentity& identity, bool locked, const platfor
   return liveness == platform::Liveness::kUnknown && !locked && AgeMs(facts) < kDayMs;
 }
 
-void Harvester::HarvestOne(const std::string& name) {
+bool Harvester::HarvestOne(const std::string& name) {
   platform::File file;
   platform::FileFacts facts;
   RingIdentity identity;
   const Claim claim = Take(name, &file, &facts, &identity);
   if (claim == Claim::kUnknownVersion && AgeMs(facts) > kMonthMs) Remove(name);
   if (claim == Claim::kCorrupt) MoveAside(name);
-  if (claim == Claim::kHarvestedByOther) ++result_.rings_with_others;
-  if (claim != Claim::kDead) return;
+  if (claim != Claim::kDead) return claim != Claim::kNotNow;
   ++harvested_;
   Step(1);
   std::vector<uint8_t> bytes(static_cast<size_t>(facts.size_bytes));
   size_t read = 0;
-  if (!file.ReadAt(0, bytes.data(), bytes.size(), &read).ok()) return;
+  if (!file.ReadAt(0, bytes.data(), bytes.size(), &read).ok()) return false;
   RingContents ring;
   if (!ReadRing(bytes.data(), read, &ring).ok()) {
     MoveAside(name);
-    return;
+    return true;
   }
   const Status status = Convert(ring);
   if (!status.ok()) {
     config_.log.Write(LogLevel::kWarning, "cannot write batches of %s (error %d); tried again at the next launch",
                       name.c_str(), status.native);
-    return;
+    return false;
   }
   Step(2);
-  Remove(name);
+  const bool removed = Remove(name);
   Step(3);
   Sync();
   Step(4);
   Remove(SessionHex(ring.identity.session_id) + kFactsSuffix);
+  return removed;
 }
 
 Status Harvester::FreezeFacts(const RingContents& ring, HarvestFacts* facts) const {

@@ -29,7 +29,9 @@ struct HarvestResult {
   SessionReport last_report;
   uint32_t last_crash_code = 0;
   uint64_t rings_corrupt = 0;
-  uint64_t rings_with_others = 0;  // of dead sessions that another process is just harvesting
+  // Of dead sessions, not in the outbox yet: another process is just at them, there are too many for one go, or the disk
+  // refused.
+  uint64_t rings_left = 0;
 };
 
 HarvestResult HarvestRings(const HarvestConfig& config, const Outbox& outbox);

@@ -252,7 +252,7 @@ bool Uploader::Harvest() {
     last.session_id = result.last.session_id;
   }
   impl_->KeepQuota();
-  return result.rings_with_others == 0;
+  return result.rings_left == 0;
 }
 
 bool Uploader::GetLastSession(LastSession* out) const {

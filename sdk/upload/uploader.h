@@ -62,8 +62,8 @@ class Uploader {
   ~Uploader();
 
   // Turns every ring of a dead session in the directory into batches in the outbox and removes it. Own and living
-  // rings, and those of another machine younger than 24 h, are left alone. False: another process is just at one of
-  // them, and its batches will be in the outbox soon.
+  // rings, and those of another machine younger than 24 h, are left alone. False: not all of them, because another
+  // process is just at one, there are more than 64, or the disk refused; worth calling again.
   bool Harvest();
   // How the session that ended last, of those Harvest found, ended. False: there was none.
   bool GetLastSession(LastSession* out) const;
