@@ -70,10 +70,10 @@ void RunAtExit(void (*hook)()) {
 }
 
 bool OtherThreadsWereEnded() {
-  static const char* const kNtdll[] = {"ntdll.dll"};
   using ShutdownInProgress = BOOLEAN(NTAPI*)();
+  // It is in every process, and no library can be relied on to load in one that ends.
   static const auto in_progress =
-      reinterpret_cast<ShutdownInProgress>(FindSymbol(LoadLibraryByName(kNtdll, 1), "RtlDllShutdownInProgress"));
+      reinterpret_cast<ShutdownInProgress>(FindSymbol(GetModuleHandleW(L"ntdll.dll"), "RtlDllShutdownInProgress"));
   return in_progress != nullptr && in_progress() != 0;
 }
 

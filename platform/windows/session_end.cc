@@ -15,7 +15,8 @@ using OnNotice = void (*)(SessionEndNotice notice);
 std::atomic<OnNotice> on_session_notice{nullptr};
 
 constexpr wchar_t kClassName[] = L"whydrop session end";
-constexpr SIZE_T kStackBytes = 64 * 1024;
+// A window's thread also runs what others hook into windows: input methods, overlays, tools for the disabled.
+constexpr SIZE_T kStackBytes = 512 * 1024;
 
 struct Desktop {
   decltype(&RegisterClassW) register_class = nullptr;
