@@ -28,8 +28,11 @@ case "${1:-}" in
     quiet wine explorer '/desktop=warm' cmd /c exit
     ;;
   clone)
-    # Wine replaces a file that it changes (the registry) and does not write into it.
+    # Wine replaces a file that it changes (the registry) and does not write into it. The users' files are written by
+    # programs, and the SDK refuses a file that has a second link: those are copied.
     cp -al "${2:?usage: wine_prefix.sh clone FROM}" "$WINEPREFIX"
+    rm -rf "$WINEPREFIX/drive_c/users"
+    cp -a "$2/drive_c/users" "$WINEPREFIX/drive_c/users"
     ;;
   stop)
     quiet wineserver -k || true
