@@ -1,6 +1,6 @@
 // Children of Windows that really die with the SDK's DLL in them, and what the next launch says of each. A child starts
 // a session in a directory of its own and dies as told; a second child starts there again and reports what the session
-// session before it came to. Exit code and calls of an exception filter that was there before must be those of a child
+// before it came to. Exit code and calls of an exception filter that was there before must be those of a child
 // without the SDK.
 //
 // Usage: windows_session_death_test [RUNS]   how often each death, default 2
