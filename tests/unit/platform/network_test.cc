@@ -28,19 +28,20 @@ constexpr int kSkipped = 255;
 
 bool Run(const char* command) { return std::system(command) == 0; }
 
-// Waits until the event arrives, five seconds at most.
-bool Sees(NetworkWatch* watch, Type type) {
+// Waits until that device's event arrives, five seconds at most: the other end of a pair goes down before this one.
+bool Sees(NetworkWatch* watch, uint32_t index, Type type) {
   struct Wanted {
+    uint32_t index;
     Type type;
     bool seen = false;
-  } wanted{type};
+  } wanted{index, type};
   for (int i = 0; i < 50 && !wanted.seen; ++i) {
     pollfd readable = {static_cast<int>(watch->wait_handle()), POLLIN, 0};
     poll(&readable, 1, 100);
     watch->Take(
         [](const NetworkEvent& event, void* user) {
           auto* w = static_cast<Wanted*>(user);
-          if (event.type == w->type && event.interface_index != 0) w->seen = true;
+          if (event.type == w->type && event.interface_index == w->index) w->seen = true;
         },
         &wanted);
   }
@@ -50,15 +51,15 @@ bool Sees(NetworkWatch* watch, Type type) {
 // Returns 0, or the line of what failed.
 int ChangesAreSeen() {
   EXPECT(Run("ip link add here type veth peer name there && ip link set lo up && ip link set there up"));
+  const uint32_t index = if_nametoindex("here");
   NetworkWatch watch;
   EXPECT(watch.Open().ok());
   EXPECT(Run("ip link set here up"));
-  EXPECT(Sees(&watch, Type::kLinkUp));
+  EXPECT(Sees(&watch, index, Type::kLinkUp));
   EXPECT(Run("ip addr add 10.9.8.1/24 dev here"));
-  EXPECT(Sees(&watch, Type::kAddressAdded));
+  EXPECT(Sees(&watch, index, Type::kAddressAdded));
   EXPECT(Run("ip route add default via 10.9.8.2"));
-  EXPECT(Sees(&watch, Type::kRouteAdded));
-  const uint32_t index = if_nametoindex("here");
+  EXPECT(Sees(&watch, index, Type::kRouteAdded));
   EXPECT(NetworkWatch::IsLinkUp(index));
   EXPECT(!NetworkWatch::IsLinkUp(9999));
 
@@ -78,17 +79,17 @@ int ChangesAreSeen() {
   EXPECT(facts.link_up.value == 1 && facts.route_present.value == 1);
 
   EXPECT(Run("ip route del default"));
-  EXPECT(Sees(&watch, Type::kRouteRemoved));
+  EXPECT(Sees(&watch, index, Type::kRouteRemoved));
   ProbeRoute(identity, &facts);
   EXPECT(facts.link_up.value == 1 && facts.route_present.known && facts.route_present.value == 0);
   ProbeDefaultRoute(&facts);
   EXPECT(facts.route_present.known && facts.route_present.value == 0);
   EXPECT(Run("ip addr del 10.9.8.1/24 dev here"));
-  EXPECT(Sees(&watch, Type::kAddressRemoved));
+  EXPECT(Sees(&watch, index, Type::kAddressRemoved));
   ProbeRoute(identity, &facts);
   EXPECT(facts.local_address_present.known && facts.local_address_present.value == 0);
   EXPECT(Run("ip link set there down"));  // the carrier goes, the device stays up
-  EXPECT(Sees(&watch, Type::kLinkDown));
+  EXPECT(Sees(&watch, index, Type::kLinkDown));
   ProbeRoute(identity, &facts);
   EXPECT(facts.link_up.known && facts.link_up.value == 0);
   EXPECT(!NetworkWatch::IsLinkUp(index));
