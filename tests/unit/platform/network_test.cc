@@ -106,8 +106,11 @@ int DeviceBelowCounts() {
            "ip link add link low name high type macvlan 2>/dev/null")) {
     return kSkipped;
   }
-  EXPECT(Run("ip link set high up"));
   const uint32_t high = if_nametoindex("high");
+  NetworkWatch watch;
+  EXPECT(watch.Open().ok());
+  EXPECT(Run("ip link set high up"));
+  EXPECT(Sees(&watch, high, Type::kLinkUp));
   EXPECT(NetworkWatch::IsLinkUp(high));
   EXPECT(Run("ip link set low down"));
   EXPECT(!NetworkWatch::IsLinkUp(high));
