@@ -11,6 +11,11 @@ constexpr size_t kMaxRemembered = 100000;  // words or sets of tags; beyond it t
 
 const std::string kColumns = "app, facet, value, hours, bucket, kind, outcome, cause, server_error, version, platform";
 
+std::string ChangeSql() {
+  return "INSERT INTO counts (" + kColumns + ", count) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (" +
+         kColumns + ") DO UPDATE SET count = count + excluded.count";
+}
+
 }  // namespace
 
 std::string FindingFacet(uint32_t bit) { return "finding:" + std::to_string(bit); }
@@ -24,9 +29,8 @@ Rollups::Rollups(Database* db)
       use_set_(*db, "UPDATE tag_sets SET used_s = ? WHERE id = ?"),
       add_set_tag_(*db, "INSERT INTO tag_set_tags VALUES (?, ?, ?)"),
       set_tags_(*db, "SELECT key, value FROM tag_set_tags WHERE tag_set = ?"),
-      change_(*db, "INSERT INTO counts (" + kColumns +
-                       ", count) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (" + kColumns +
-                       ") DO UPDATE SET count = count + excluded.count RETURNING count"),
+      add_(*db, ChangeSql()),
+      take_(*db, ChangeSql() + " RETURNING count"),
       drop_(*db, "DELETE FROM counts WHERE (" + kColumns + ") = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)") {}
 
 size_t Rollups::KeyHash::operator()(const Key& key) const {
@@ -131,11 +135,15 @@ void Rollups::Write() {
   for (const auto& [key, by] : changes) WriteOne(key, by);
 }
 
+// Only a count that became less can be 0 now; the others are not asked for.
 void Rollups::WriteOne(const Key& key, int64_t by) {
-  for (const int64_t part : key) change_.Int(part);
-  change_.Int(by).Step();
-  const int64_t count = change_.IntAt(0);
-  change_.Execute();
+  Statement& change = by > 0 ? add_ : take_;
+  for (const int64_t part : key) change.Int(part);
+  change.Int(by);
+  if (by > 0) return change.Execute();
+  change.Step();
+  const int64_t count = change.IntAt(0);
+  change.Execute();
   if (count != 0) return;
   for (const int64_t part : key) drop_.Int(part);
   drop_.Execute();

@@ -84,7 +84,7 @@ class Rollups {
   void WriteOne(const Key& key, int64_t by);
 
   Database* db_;
-  Statement find_word_, add_word_, find_set_, add_set_, use_set_, add_set_tag_, set_tags_, change_, drop_;
+  Statement find_word_, add_word_, find_set_, add_set_, use_set_, add_set_tag_, set_tags_, add_, take_, drop_;
   std::unordered_map<std::string, int64_t> words_;
   std::unordered_map<std::string, std::pair<int64_t, int64_t>> sets_;  // id, and the day of its last use
   std::unordered_map<int64_t, Facets> facets_;
