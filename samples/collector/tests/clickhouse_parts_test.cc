@@ -170,6 +170,31 @@ TEST_CASE_FIXTURE(SpoolFixture, "collectors share a spool directory, and what a 
   CHECK(found.empty());
 }
 
+TEST_CASE_FIXTURE(SpoolFixture, "segments of one name replace each other neither when taken over nor when made") {
+  { Spool(directory, 1 << 20, &found).Append({Rows("of the first")}); }
+  std::filesystem::create_directory(directory + "/1");
+  for (const auto& entry : std::filesystem::directory_iterator(directory + "/0")) {
+    if (entry.path().extension() != ".rows") continue;
+    std::filesystem::copy_file(entry.path(), std::filesystem::path(directory + "/1") / entry.path().filename());
+    // And one of a clock that was ahead.
+    std::filesystem::copy_file(entry.path(), directory + "/0/9000000000000000.rows");
+  }
+  {
+    Spool next(directory, 1 << 20, &found);
+    CHECK(found.size() == 3);
+    next.Append({Rows("the newest")});
+  }
+  found.clear();
+  const Spool last(directory, 1 << 20, &found);
+  REQUIRE(found.size() == 4);
+  CHECK(Content(found[3]) == "the newest");
+}
+
+TEST_CASE_FIXTURE(SpoolFixture, "a segment that cannot be read is an error, never an empty one") {
+  CHECK_THROWS_AS(Spool::Load({directory + "/nothing", 0, 0, 0}), StoreError);
+  CHECK_THROWS_AS(Spool::Load({directory, 0, 0, 0}), StoreError);
+}
+
 TEST_CASE("a collector knows a batch that comes again, until its rows were not kept") {
   Stamps stamps;
   Metrics metrics;

@@ -7,11 +7,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
-#include <random>
 
 #include "core/crc32c.h"
 #include "samples/collector/store/clickhouse/row_binary.h"
@@ -36,6 +34,23 @@ void SyncDirectory(const std::string& path) {
   const int status = fsync(fd);
   close(fd);
   if (status != 0) Fail("sync", path);
+}
+
+// All of it or an error: who takes half for the whole removes what was acknowledged.
+std::string ReadAll(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) Fail("open", path);
+  std::string bytes;
+  std::vector<char> piece(size_t{1} << 16);
+  ssize_t count = 0;
+  while ((count = read(fd, piece.data(), piece.size())) > 0 || (count < 0 && errno == EINTR)) {
+    if (count > 0) bytes.append(piece.data(), static_cast<size_t>(count));
+  }
+  const int error = errno;
+  close(fd);
+  errno = error;
+  if (count < 0) Fail("read", path);
+  return bytes;
 }
 
 // -1 if somebody else holds it.
@@ -70,6 +85,14 @@ SpooledBatch ReadFrame(const std::string& bytes) {
   return batch;
 }
 
+// Two collectors may have given the same name; what was acknowledged under it must not replace the other's.
+std::string FreePath(const std::string& directory, const fs::path& name) {
+  std::string path = directory + "/" + name.string();
+  for (int number = 1; fs::exists(path); ++number)
+    path = directory + "/" + name.stem().string() + "-" + std::to_string(number) + kEnding;
+  return path;
+}
+
 std::vector<std::string> SegmentsIn(const std::string& directory) {
   std::vector<std::string> paths;
   for (const auto& entry : fs::directory_iterator(directory)) {
@@ -93,6 +116,8 @@ Spool::Spool(const std::string& directory, uint64_t max_bytes, std::vector<Segme
         segment.received_s = std::max(segment.received_s, batch.received_s);
       }
       bytes_ += segment.bytes;
+      // Names sort by age, also after a clock that was set back: none is given twice.
+      next_name_ = std::max<uint64_t>(next_name_, std::strtoull(fs::path(path).stem().c_str(), nullptr, 10) + 1);
       if (segment.rows != 0) {
         found->push_back(segment);
       } else {
@@ -102,12 +127,9 @@ Spool::Spool(const std::string& directory, uint64_t max_bytes, std::vector<Segme
   } catch (const fs::filesystem_error& error) {
     throw StoreError("the spool '" + directory + "' cannot be used: " + error.what());
   }
-  // Names sort by age, also after a clock that was set back: none is given twice.
-  std::random_device random;
-  next_name_ = static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
-                                         std::chrono::system_clock::now().time_since_epoch())
-                                         .count()) +
-               random() % 1000;
+  next_name_ = std::max(next_name_, static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
+                                                              std::chrono::system_clock::now().time_since_epoch())
+                                                              .count()));
 }
 
 Spool::~Spool() {
@@ -131,7 +153,7 @@ void Spool::TakeOver(const std::string& parent) {
     const int lock = TryLock(other);
     if (lock < 0) continue;
     for (const std::string& path : SegmentsIn(other))
-      fs::rename(path, directory_ + "/" + fs::path(path).filename().string());
+      fs::rename(path, FreePath(directory_, fs::path(path).filename()));
     SyncDirectory(directory_);
     close(lock);
   }
@@ -188,8 +210,7 @@ Segment Spool::Close() {
 }
 
 std::vector<SpooledBatch> Spool::Load(const Segment& segment) {
-  std::ifstream file(segment.path, std::ios::binary);
-  const std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  const std::string bytes = ReadAll(segment.path);
   std::vector<SpooledBatch> batches;
   size_t at = 0;
   while (bytes.size() - at >= kFrameHeadBytes) {

@@ -51,7 +51,8 @@ class Spool {
   const Segment& open() const { return open_; }  // rows == 0: there is none
   Segment Close();
 
-  // The batches of a segment, up to a damaged or unfinished end: that was never acknowledged.
+  // The batches of a segment, up to a damaged or unfinished end: that was never acknowledged. Throws StoreError if the
+  // file cannot be read, for want of a descriptor too: it stays then.
   static std::vector<SpooledBatch> Load(const Segment& segment);
   void Remove(const Segment& segment);
 
