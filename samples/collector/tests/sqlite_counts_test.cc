@@ -63,11 +63,14 @@ TEST_CASE_FIXTURE(SqliteCountsFixture, "counts are the sums of the rows after an
     now += step == 300 ? 450 * kDay : traffic.Below(4) == 0 ? traffic.Below(3000) : 0;
     if (step % 97 == 0) Open();
     if (step % 50 == 0) CheckCounts();
+    // Before anything is deleted: what is left of it later depends on when the store gets round to that.
+    if (step == 250) {
+      CHECK(Count("SELECT count(*) FROM connections WHERE kind = 1") > 0);
+      CHECK(Count("SELECT count(*) FROM counts WHERE kind = 3") > 0);
+    }
   }
   for (int i = 0; i < 1000 && Count("SELECT min(at_s) FROM connections") < begun + 450 * kDay - 400 * kDay; ++i) Send();
   CheckCounts();
-  CHECK(Count("SELECT count(*) FROM connections WHERE kind = 1") > 0);
-  CHECK(Count("SELECT count(*) FROM counts WHERE kind = 3") > 0);
 }
 
 TEST_CASE_FIXTURE(SqliteCountsFixture,
