@@ -130,7 +130,7 @@ class Browser:
             raise BrowserError(expression[:200] + ": " + json.dumps(result["exceptionDetails"])[:800])
         return result["result"].get("value")
 
-    def wait(self, expression, seconds=20):
+    def wait(self, expression, seconds=60):
         """Until the expression is true, asked once a frame inside the page."""
         if self._fail_with:
             return self._wait_answering(expression, seconds)
