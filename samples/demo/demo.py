@@ -102,7 +102,8 @@ class Experiment:
     def _start_engine(self):
         """Two shards of two replicas and a ZooKeeper; the tables come from the collector's own command."""
         self._progress.step("starting a ClickHouse cluster: 2 shards of 2 replicas, and a ZooKeeper")
-        self.engine = Engine(os.path.join(self.directory, "engine"), shards=2).start()
+        self.engine = Engine(os.path.join(self.directory, "engine"), shards=2,
+                             outlives=self._arguments.keep).start()
         store = self.engine.url(spool=os.path.join(self.directory, "spool"), block_ms=200)
         subprocess.run([self._arguments.collector, "schema", "--apply", "--store", store], check=True)
         return store

@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -48,8 +49,15 @@ def free_ports(count):
             one.close()
 
 
+def end_on_sigterm():
+    """Whoever is stopped from outside ends and removes first what it started."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+
+
 class Process:
-    """A program in a session of its own, ended by its process id."""
+    """A program in a session of its own, ended by its process id; without `outlives` also when this process dies."""
+
+    outlives = False
 
     def __init__(self, command, directory):
         self._command = command
@@ -57,8 +65,9 @@ class Process:
         self._process = None
 
     def start(self):
+        bound = [] if self.outlives else ["setpriv", "--pdeathsig", "KILL"]
         with open(os.path.join(self.directory, "output"), "ab") as output:
-            self._process = subprocess.Popen(self._command, cwd=self.directory, stdin=subprocess.DEVNULL, stdout=output,
+            self._process = subprocess.Popen(bound + self._command, cwd=self.directory, stdin=subprocess.DEVNULL, stdout=output,
                                              stderr=output, start_new_session=True)
 
     @property
@@ -138,9 +147,9 @@ class Node(Process):
 
 
 class Engine:
-    """shards == 0: one node that stands alone."""
+    """shards == 0: one node that stands alone. `outlives`: it may run on when this process has ended."""
 
-    def __init__(self, directory, shards=0, replicas=2):
+    def __init__(self, directory, shards=0, replicas=2, outlives=False):
         self.directory = directory
         self.shards = shards
         os.makedirs(directory, exist_ok=True)
@@ -152,6 +161,8 @@ class Engine:
         for i in range(count):
             config = self._cluster_config(i, node_ports, replicas) if shards else ""
             self.nodes.append(Node(os.path.join(directory, f"node{i + 1}"), node_ports[i], config))
+        for process in self.processes():
+            process.outlives = outlives
 
     def _cluster_config(self, number, node_ports, replicas):
         shards = ""

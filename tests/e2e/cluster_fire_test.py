@@ -17,7 +17,7 @@ import collector_driver as base
 from collector_driver import ACCEPTED, CLOSED, DUPLICATE, RESET, Collector, batch, connection, crashed
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "samples", "demo"))
-from engine import Engine, is_installed  # noqa: E402
+from engine import Engine, end_on_sigterm, is_installed  # noqa: E402
 
 SENDERS = 6
 COLLECTORS = 2
@@ -183,6 +183,7 @@ def main():
         print("ClickHouse is not installed: packaging/debian-packages.sh, whydrop_install_packages cluster",
               file=sys.stderr)
         return 1
+    end_on_sigterm()
     print(f"seed {arguments.seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="whydrop-fire-") as directory:
         fire = Fire(arguments, directory)

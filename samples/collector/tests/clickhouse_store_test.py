@@ -44,6 +44,7 @@ def main():
     parser.add_argument("program", help="collector_store_test, and what it is to be told")
     parser.add_argument("arguments", nargs="*")
     arguments = parser.parse_args()
+    engine.end_on_sigterm()
     if arguments.current:
         with tempfile.TemporaryDirectory(prefix="whydrop-engine-") as directory:
             return run_on_current(arguments, directory)

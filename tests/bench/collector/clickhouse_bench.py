@@ -18,7 +18,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "..", "e2e"), os.path.join(HERE, "..", "..", "..", "samples", "demo")]
 import collector_driver  # noqa: E402
-from engine import Engine, is_installed  # noqa: E402
+from engine import Engine, end_on_sigterm, is_installed  # noqa: E402
 
 DAYS = 30
 TIMES = 7
@@ -69,6 +69,7 @@ def main():
     collector_driver.COLLECTOR = arguments.collector
     if not is_installed():
         raise SystemExit("Debian's clickhouse-server is not installed")
+    end_on_sigterm()
     with tempfile.TemporaryDirectory(prefix="whydrop-bench-") as directory:
         engine = Engine(os.path.join(directory, "engine")).start()
         collector = None
