@@ -107,6 +107,13 @@ class Import(Transfer):
             self.assertIn(words, self.run_collector("import", *flag, wanted=1).stderr)
         self.assertIn("--app-id", self.run_collector("import", self.path("a.csv"), wanted=2).stderr)
 
+    def test_a_pipe_is_refused_and_not_taken_for_an_empty_log(self):
+        run = subprocess.run([base.COLLECTOR, "import", "/dev/stdin", "--format", "jsonl", "--app-id", "game",
+                              "--app-version", "1", "--store", "sqlite:" + self.path("store.db")],
+                             input='{"ended":%d}\n' % time.time(), capture_output=True, text=True, timeout=120)
+        self.assertEqual(run.returncode, 1, run.stdout)
+        self.assertIn("import a file", run.stderr)
+
     def test_an_import_beside_a_collector_that_takes_batches_loses_nothing(self):
         collector = self.start("--rate-limit", "0")
         posted, stop = [], threading.Event()

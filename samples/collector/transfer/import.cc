@@ -137,6 +137,7 @@ ImportSummary Import(const Options& options, const std::string& path, const Cloc
                  static_cast<unsigned long long>(summary.rejected - kErrorsShown));
   }
   if (summary.rejected != 0 && options.bad_lines == BadLines::kRefuse) return summary;
+  const uint64_t lines = summary.lines;
   summary = ImportSummary();
   uint64_t ordinal = 0;
   Rows rows;
@@ -149,6 +150,8 @@ ImportSummary Import(const Options& options, const std::string& path, const Cloc
     if (rows.size() == kRowsPerBatch) store_rows();
   });
   store_rows();
+  // A pipe has nothing left the second time, and that must not pass for a log without lines.
+  if (summary.lines < lines) throw FileError("'" + path + "' had fewer lines when it was read again: import a file");
   return summary;
 }
 
