@@ -49,10 +49,11 @@ constexpr Case kCases[] = {
      "connect; play; destroy c; await c 3000; await s 3000"},
     {"F_local_fw_drop_ut4", "", "the client's own firewall begins to drop; both play", "local_firewall",
      kFirewall | kTwin, "connect; both opt ut 3000; play; c-fw -A OUTPUT -p tcp -j DROP; await c 20000; await s 12000"},
-    {"F_local_fw_rst_ut4", "", "the client's own firewall answers with resets; both play", "local_firewall",
+    // The client talks first: a bare acknowledgement that is refused leaves no trace in the socket.
+    {"F_local_fw_rst_ut4", "", "the client's own firewall answers what the client sends with resets", "local_firewall",
      kFirewall | kTwin,
-     "connect; both opt ut 3000; play; c-fw -A OUTPUT -o eth0 -p tcp -j REJECT --reject-with tcp-reset; await c 4000; "
-     "await s 12000",
+     "connect; both opt ut 3000; play; both beat 0 0; settle; c-fw -A OUTPUT -o eth0 -p tcp -j REJECT --reject-with "
+     "tcp-reset; c beat 64 200; await c 4000; s beat 64 200; await s 12000",
      "reset_ambiguous", kAnswersForThePeer},
     {"F_local_fw_icmp_ut4", "", "the client's own firewall says: forbidden; both play", "local_firewall",
      kFirewall | kTwin,
