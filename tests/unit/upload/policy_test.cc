@@ -140,9 +140,10 @@ TEST_CASE("a batch file reads back, and no bit flip but one in the refusal count
 
 namespace {
 
-constexpr int64_t kHourMs = int64_t{3600} * 1000;
+constexpr int kADay = 4;
+constexpr int64_t kStepMs = int64_t{86400} * 1000 / kADay;
 
-// The outbox of somebody whose collector is away, hour by hour.
+// The outbox of somebody whose collector is away, a batch every six hours.
 struct Outage {
   StateDirectory state{"/dev/shm"};
   Outbox outbox{state.path, {}};
@@ -156,7 +157,8 @@ struct Outage {
     batch.body = std::string(bytes, 'x');
     REQUIRE(outbox.Put(batch).ok());
     const std::filesystem::path file = state.path + "/" + BatchFileName(batch);
-    const auto age = std::chrono::milliseconds(platform::WallUnixMs() - now_ms);
+    // Half a step younger than said, so that no file is just as old as the limit.
+    const auto age = std::chrono::milliseconds(platform::WallUnixMs() - now_ms - kStepMs / 2);
     std::filesystem::last_write_time(file, std::filesystem::file_time_type::clock::now() - age);
     const OutboxLosses lost = outbox.EnforceQuota(role, now_ms);
     losses.batches += lost.batches;
@@ -173,24 +175,24 @@ struct Outage {
 
 TEST_CASE("thirty days without a collector cost a server what is older than seven, and every batch of it is counted") {
   Outage outage;
-  for (int hour = 0; hour < 30 * 24; ++hour, outage.now_ms += kHourMs) outage.Put(WHYDROP_ROLE_SERVER, 1000);
+  for (int step = 0; step < 30 * kADay; ++step, outage.now_ms += kStepMs) outage.Put(WHYDROP_ROLE_SERVER, 1000);
   const std::vector<Outbox::Entry> left = outage.outbox.List();
-  CHECK(left.size() == 7 * 24 + 1);
-  CHECK(left.front().rotation == 30 * 24 - left.size());
-  CHECK(outage.losses.batches == 30 * 24 - left.size());
+  CHECK(left.size() == 7 * kADay + 1);
+  CHECK(left.front().rotation == 30 * kADay - left.size());
+  CHECK(outage.losses.batches == 30 * kADay - left.size());
   CHECK(outage.losses.bytes == outage.losses.batches * left.front().size_bytes);
 }
 
 TEST_CASE("thirty days without a collector leave a client 64 files and 4 MiB, and the rest is counted") {
   Outage outage;
-  for (int hour = 0; hour < 30 * 24; hour += 3, outage.now_ms += 3 * kHourMs) {
-    outage.Put(WHYDROP_ROLE_CLIENT, hour % 2 == 0 ? 1000 : 150000);
+  for (int step = 0; step < 30 * kADay; ++step, outage.now_ms += kStepMs) {
+    outage.Put(WHYDROP_ROLE_CLIENT, step % 2 == 0 ? 1000 : 150000);
   }
   const size_t left = outage.outbox.List().size();
   CHECK(left > 20);
   CHECK(left <= 64);
   CHECK(outage.WaitingBytes() <= uint64_t{4} << 20);
-  CHECK(outage.losses.batches == 30 * 8 - left);
+  CHECK(outage.losses.batches == 30 * kADay - left);
 }
 
 TEST_CASE("a server's outbox keeps a gibibyte, and what it gives up is counted") {
