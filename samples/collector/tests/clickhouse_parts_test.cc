@@ -6,10 +6,10 @@
 #include <fstream>
 
 #include "samples/collector/store/clickhouse/encoder.h"
-#include "samples/collector/store/clickhouse/node.h"
-#include "samples/collector/store/clickhouse/row_binary.h"
-#include "samples/collector/store/clickhouse/spool.h"
-#include "samples/collector/store/clickhouse/url.h"
+#include "samples/collector/store/clickhouse/engine/node.h"
+#include "samples/collector/store/clickhouse/engine/row_binary.h"
+#include "samples/collector/store/clickhouse/engine/url.h"
+#include "samples/collector/store/clickhouse/spool/spool.h"
 
 using namespace whydrop;
 using namespace whydrop::collector;

@@ -5,7 +5,7 @@
 #include <set>
 
 #include "core/sha256.h"
-#include "samples/collector/store/clickhouse/row_binary.h"
+#include "samples/collector/store/clickhouse/engine/row_binary.h"
 #include "samples/collector/store/judgement.h"
 
 namespace whydrop::collector::clickhouse {

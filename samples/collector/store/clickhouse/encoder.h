@@ -14,7 +14,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "samples/collector/store/clickhouse/spool.h"
+#include "samples/collector/store/clickhouse/spool/spool.h"
 #include "samples/collector/store/clickhouse/stamp.h"
 #include "samples/collector/store/store.h"
 

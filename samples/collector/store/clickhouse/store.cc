@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "samples/collector/log_line.h"
-#include "samples/collector/store/clickhouse/connections.h"
-#include "samples/collector/store/clickhouse/counts.h"
-#include "samples/collector/store/clickhouse/sessions.h"
+#include "samples/collector/store/clickhouse/answers/connections.h"
+#include "samples/collector/store/clickhouse/answers/counts.h"
+#include "samples/collector/store/clickhouse/answers/sessions.h"
 
 namespace whydrop::collector::clickhouse {
 namespace {

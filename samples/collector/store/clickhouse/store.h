@@ -15,13 +15,13 @@
 #include <thread>
 #include <vector>
 
-#include "samples/collector/store/clickhouse/cluster.h"
-#include "samples/collector/store/clickhouse/delivery.h"
 #include "samples/collector/store/clickhouse/encoder.h"
-#include "samples/collector/store/clickhouse/judge.h"
-#include "samples/collector/store/clickhouse/rollup.h"
-#include "samples/collector/store/clickhouse/servers.h"
-#include "samples/collector/store/clickhouse/spool.h"
+#include "samples/collector/store/clickhouse/engine/cluster.h"
+#include "samples/collector/store/clickhouse/judging/judge.h"
+#include "samples/collector/store/clickhouse/judging/rollup.h"
+#include "samples/collector/store/clickhouse/judging/servers.h"
+#include "samples/collector/store/clickhouse/spool/delivery.h"
+#include "samples/collector/store/clickhouse/spool/spool.h"
 #include "samples/collector/store/store.h"
 
 namespace whydrop::collector::clickhouse {

@@ -1,12 +1,12 @@
-#include "samples/collector/store/clickhouse/sessions.h"
+#include "samples/collector/store/clickhouse/answers/sessions.h"
 
 #include <algorithm>
 #include <map>
 #include <tuple>
 
-#include "samples/collector/store/clickhouse/filters.h"
-#include "samples/collector/store/clickhouse/row_binary.h"
-#include "samples/collector/store/clickhouse/tables.h"
+#include "samples/collector/store/clickhouse/answers/filters.h"
+#include "samples/collector/store/clickhouse/engine/row_binary.h"
+#include "samples/collector/store/clickhouse/engine/tables.h"
 #include "samples/collector/store/groups.h"
 
 namespace whydrop::collector::clickhouse {

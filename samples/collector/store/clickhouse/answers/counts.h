@@ -6,7 +6,7 @@
 
 #include <vector>
 
-#include "samples/collector/store/clickhouse/cluster.h"
+#include "samples/collector/store/clickhouse/engine/cluster.h"
 
 namespace whydrop::collector::clickhouse {
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "samples/collector/store/clickhouse/cluster.h"
+#include "samples/collector/store/clickhouse/engine/cluster.h"
 #include "samples/collector/store/judgement.h"
 
 namespace whydrop::collector::clickhouse {

@@ -1,11 +1,11 @@
-#include "samples/collector/store/clickhouse/counts.h"
+#include "samples/collector/store/clickhouse/answers/counts.h"
 
 #include <algorithm>
 #include <array>
 #include <map>
 
-#include "samples/collector/store/clickhouse/filters.h"
-#include "samples/collector/store/clickhouse/row_binary.h"
+#include "samples/collector/store/clickhouse/answers/filters.h"
+#include "samples/collector/store/clickhouse/engine/row_binary.h"
 #include "samples/collector/store/groups.h"
 
 namespace whydrop::collector::clickhouse {

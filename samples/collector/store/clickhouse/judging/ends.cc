@@ -1,4 +1,4 @@
-#include "samples/collector/store/clickhouse/ends.h"
+#include "samples/collector/store/clickhouse/judging/ends.h"
 
 #include <algorithm>
 #include <map>

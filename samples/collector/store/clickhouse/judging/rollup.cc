@@ -1,11 +1,11 @@
-#include "samples/collector/store/clickhouse/rollup.h"
+#include "samples/collector/store/clickhouse/judging/rollup.h"
 
 #include <algorithm>
 #include <map>
 
-#include "samples/collector/store/clickhouse/judge.h"
-#include "samples/collector/store/clickhouse/row_binary.h"
-#include "samples/collector/store/clickhouse/tables.h"
+#include "samples/collector/store/clickhouse/engine/row_binary.h"
+#include "samples/collector/store/clickhouse/engine/tables.h"
+#include "samples/collector/store/clickhouse/judging/judge.h"
 
 namespace whydrop::collector::clickhouse {
 namespace {

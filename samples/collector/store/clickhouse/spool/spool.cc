@@ -1,4 +1,4 @@
-#include "samples/collector/store/clickhouse/spool.h"
+#include "samples/collector/store/clickhouse/spool/spool.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -12,7 +12,7 @@
 #include <filesystem>
 
 #include "core/crc32c.h"
-#include "samples/collector/store/clickhouse/row_binary.h"
+#include "samples/collector/store/clickhouse/engine/row_binary.h"
 
 namespace whydrop::collector::clickhouse {
 namespace {
@@ -152,8 +152,7 @@ void Spool::TakeOver(const std::string& parent) {
     if (!entry.is_directory() || fs::equivalent(other, directory_)) continue;
     const int lock = TryLock(other);
     if (lock < 0) continue;
-    for (const std::string& path : SegmentsIn(other))
-      fs::rename(path, FreePath(directory_, fs::path(path).filename()));
+    for (const std::string& path : SegmentsIn(other)) fs::rename(path, FreePath(directory_, fs::path(path).filename()));
     SyncDirectory(directory_);
     close(lock);
   }

@@ -1,9 +1,9 @@
-#include "samples/collector/store/clickhouse/servers.h"
+#include "samples/collector/store/clickhouse/judging/servers.h"
 
 #include <algorithm>
 
 #include "samples/collector/store/clickhouse/encoder.h"
-#include "samples/collector/store/clickhouse/ends.h"
+#include "samples/collector/store/clickhouse/judging/ends.h"
 
 namespace whydrop::collector::clickhouse {
 namespace {

@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "samples/collector/store/clickhouse/cluster.h"
-#include "samples/collector/store/clickhouse/ends.h"
+#include "samples/collector/store/clickhouse/engine/cluster.h"
+#include "samples/collector/store/clickhouse/judging/ends.h"
 #include "samples/collector/store/clickhouse/stamp.h"
 
 namespace whydrop::collector::clickhouse {

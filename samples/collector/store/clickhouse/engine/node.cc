@@ -1,4 +1,4 @@
-#include "samples/collector/store/clickhouse/node.h"
+#include "samples/collector/store/clickhouse/engine/node.h"
 
 #include <curl/curl.h>
 

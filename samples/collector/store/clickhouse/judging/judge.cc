@@ -1,4 +1,4 @@
-#include "samples/collector/store/clickhouse/judge.h"
+#include "samples/collector/store/clickhouse/judging/judge.h"
 
 #include <algorithm>
 #include <chrono>

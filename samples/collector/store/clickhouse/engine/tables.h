@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "samples/collector/store/clickhouse/url.h"
+#include "samples/collector/store/clickhouse/engine/url.h"
 
 namespace whydrop::collector::clickhouse {
 

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "samples/collector/metrics.h"
-#include "samples/collector/store/clickhouse/cluster.h"
-#include "samples/collector/store/clickhouse/spool.h"
+#include "samples/collector/store/clickhouse/engine/cluster.h"
+#include "samples/collector/store/clickhouse/spool/spool.h"
 #include "samples/collector/store/clickhouse/stamp.h"
 
 namespace whydrop::collector::clickhouse {

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "samples/collector/store/clickhouse/node.h"
+#include "samples/collector/store/clickhouse/engine/node.h"
 
 namespace whydrop::collector::clickhouse {
 

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "samples/collector/store/clickhouse/cluster.h"
+#include "samples/collector/store/clickhouse/engine/cluster.h"
 #include "samples/collector/store/clickhouse/stamp.h"
 #include "samples/collector/store/judgement.h"
 

@@ -1,4 +1,4 @@
-#include "samples/collector/store/clickhouse/tables.h"
+#include "samples/collector/store/clickhouse/engine/tables.h"
 
 namespace whydrop::collector::clickhouse {
 namespace {

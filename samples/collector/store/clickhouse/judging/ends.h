@@ -11,9 +11,9 @@
 #include <utility>
 #include <vector>
 
-#include "samples/collector/store/clickhouse/node.h"
-#include "samples/collector/store/clickhouse/row_binary.h"
-#include "samples/collector/store/clickhouse/tables.h"
+#include "samples/collector/store/clickhouse/engine/node.h"
+#include "samples/collector/store/clickhouse/engine/row_binary.h"
+#include "samples/collector/store/clickhouse/engine/tables.h"
 #include "samples/collector/store/judgement.h"
 
 namespace whydrop::collector::clickhouse {

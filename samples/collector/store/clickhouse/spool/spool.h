@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "samples/collector/store/clickhouse/tables.h"
+#include "samples/collector/store/clickhouse/engine/tables.h"
 
 namespace whydrop::collector::clickhouse {
 

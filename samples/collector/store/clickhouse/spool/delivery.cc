@@ -1,9 +1,9 @@
-#include "samples/collector/store/clickhouse/delivery.h"
+#include "samples/collector/store/clickhouse/spool/delivery.h"
 
 #include <algorithm>
 
 #include "samples/collector/log_line.h"
-#include "samples/collector/store/clickhouse/row_binary.h"
+#include "samples/collector/store/clickhouse/engine/row_binary.h"
 
 namespace whydrop::collector::clickhouse {
 namespace {

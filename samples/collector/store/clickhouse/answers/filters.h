@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "samples/collector/store/clickhouse/url.h"
+#include "samples/collector/store/clickhouse/engine/url.h"
 #include "samples/collector/store/store.h"
 
 namespace whydrop::collector::clickhouse {

@@ -1,4 +1,4 @@
-#include "samples/collector/store/clickhouse/url.h"
+#include "samples/collector/store/clickhouse/engine/url.h"
 
 #include <charconv>
 

@@ -1,9 +1,9 @@
-#include "samples/collector/store/clickhouse/cluster.h"
+#include "samples/collector/store/clickhouse/engine/cluster.h"
 
 #include <algorithm>
 
-#include "samples/collector/store/clickhouse/row_binary.h"
-#include "samples/collector/store/clickhouse/tables.h"
+#include "samples/collector/store/clickhouse/engine/row_binary.h"
+#include "samples/collector/store/clickhouse/engine/tables.h"
 
 namespace whydrop::collector::clickhouse {
 namespace {

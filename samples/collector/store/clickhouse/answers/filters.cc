@@ -1,8 +1,8 @@
-#include "samples/collector/store/clickhouse/filters.h"
+#include "samples/collector/store/clickhouse/answers/filters.h"
 
-#include "samples/collector/store/clickhouse/node.h"
-#include "samples/collector/store/clickhouse/row_binary.h"
-#include "samples/collector/store/clickhouse/tables.h"
+#include "samples/collector/store/clickhouse/engine/node.h"
+#include "samples/collector/store/clickhouse/engine/row_binary.h"
+#include "samples/collector/store/clickhouse/engine/tables.h"
 
 namespace whydrop::collector::clickhouse {
 namespace {

@@ -1,10 +1,10 @@
-#include "samples/collector/store/clickhouse/connections.h"
+#include "samples/collector/store/clickhouse/answers/connections.h"
 
 #include <algorithm>
 #include <map>
 
-#include "samples/collector/store/clickhouse/ends.h"
-#include "samples/collector/store/clickhouse/filters.h"
+#include "samples/collector/store/clickhouse/answers/filters.h"
+#include "samples/collector/store/clickhouse/judging/ends.h"
 
 namespace whydrop::collector::clickhouse {
 namespace {
