@@ -111,7 +111,7 @@ class ZooKeeper(Process):
 
 class Node(Process):
     def __init__(self, directory, ports, config=""):
-        os.makedirs(directory)
+        os.makedirs(directory, exist_ok=True)
         self.http, tcp, between = ports
         with open(os.path.join(directory, "users.xml"), "w", encoding="utf-8") as text:
             text.write(USERS)
