@@ -207,6 +207,7 @@ DecodeResult DecodeBatch(std::string_view body, Batch* batch, std::string* error
   std::memcpy(batch->key.session_id.data(), message.id().session_id().data(), batch->key.session_id.size());
   batch->key.rotation = message.id().rotation();
   batch->key.part = message.id().part();
+  batch->parts = message.parts();
   batch->sha256 = Sha256Of(body.data(), body.size());
   batch->session.app_id = app_id;
   batch->session.role = message.session().role() == v1::SERVER ? Role::kServer : Role::kClient;

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -66,6 +67,7 @@ struct CloseTotalRecord {
 
 struct Batch {
   BatchKey key;
+  uint32_t parts = 1;  // of its rotation
   BodyHash sha256{};
   SessionInfo session;
   std::vector<ConnectionRecord> connections;
@@ -81,6 +83,18 @@ inline int64_t PlaceUnixS(const Batch& batch, uint64_t at_ms) {
   constexpr uint64_t kLongestSessionS = 400ull * 86400;
   const uint64_t before_s = before_ms / 1000;
   return batch.reference_unix_s - static_cast<int64_t>(before_s < kLongestSessionS ? before_s : kLongestSessionS);
+}
+
+// When a connection ended, as far as its record tells.
+inline int64_t EndedUnixS(const Batch& batch, const ConnectionRecord& record) {
+  const Evidence& evidence = record.evidence;
+  return PlaceUnixS(
+      batch, static_cast<uint64_t>(evidence.GetOr(Field::ended_ms, evidence.GetOr(Field::failure_ms, INT64_MAX))));
+}
+
+template <size_t N>
+std::string_view BytesOf(const std::array<uint8_t, N>& bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), N};
 }
 
 }  // namespace whydrop::collector

@@ -1,5 +1,7 @@
 #include "samples/collector/store/judgement.h"
 
+#include "samples/collector/model/findings.h"
+
 namespace whydrop::collector {
 namespace {
 
@@ -13,6 +15,12 @@ ConnectionView MakeView(const std::string& token_hash, const StoredEnd* client, 
   if (client != nullptr) view.client = client->view;
   if (server != nullptr) view.server = server->view;
   return view;
+}
+
+CountedEnd CountEnds(const StoredEnd* client, const StoredEnd* server, RowKind kind, const JoinTime& time) {
+  const auto evidence = [](const StoredEnd* end) { return end != nullptr ? &end->view.record.evidence : nullptr; };
+  return {client != nullptr ? client : server, client != nullptr ? server : nullptr, kind,
+          JudgeEnds(client, server, time), FindingsOf(evidence(client), evidence(server))};
 }
 
 }  // namespace
@@ -39,6 +47,26 @@ const StoredEnd* BestServer(const std::vector<StoredEnd>& ends) {
     if (best == nullptr || TellsAnEnd(end.view.record) || !TellsAnEnd(best->view.record)) best = &end;
   }
   return best;
+}
+
+std::vector<CountedEnd> JudgeToken(const std::vector<StoredEnd>& ends, const JoinTime& time) {
+  const StoredEnd* server = BestServer(ends);
+  std::vector<CountedEnd> counted;
+  bool has_client = false;
+  for (const StoredEnd& end : ends) {
+    if (end.role != Role::kClient) continue;
+    has_client = true;
+    if (TellsAnEnd(end.view.record)) counted.push_back(CountEnds(&end, server, RowKind::kReported, time));
+  }
+  if (!has_client && server != nullptr) return JudgeAlone(*server, time);
+  return counted;
+}
+
+std::vector<CountedEnd> JudgeAlone(const StoredEnd& end, const JoinTime& time) {
+  if (!TellsAnEnd(end.view.record)) return {};
+  if (end.role == Role::kClient) return {CountEnds(&end, nullptr, RowKind::kReported, time)};
+  const RowKind kind = end.has_token ? RowKind::kServerOnly : RowKind::kUnjoinedServer;
+  return {CountEnds(nullptr, &end, kind, time)};
 }
 
 bool IsSilence(Cause cause) {

@@ -17,6 +17,7 @@ enum class RowKind : int32_t {
   kReported = 0,        // a client's record, joined with the server's where that exists
   kServerOnly = 1,      // a server's record whose client has not reported
   kUnjoinedServer = 2,  // a server's record without a token: counted apart
+  kClientSession = 3,   // no connection, but a player's session, whose end stands for its cause
 };
 
 struct StoredEnd {
@@ -49,6 +50,22 @@ Judgement JudgeEnds(const StoredEnd* client, const StoredEnd* server, const Join
 
 // The server's record to join with: the last one that tells an end, else the last one; nullptr if there is none.
 const StoredEnd* BestServer(const std::vector<StoredEnd>& ends);
+
+// One row of the counts, and the ends that it is made of.
+struct CountedEnd {
+  const StoredEnd* of = nullptr;      // whose time, labels and session it has
+  const StoredEnd* server = nullptr;  // joined with it; nullptr if there is none
+  RowKind kind = RowKind::kReported;
+  Judgement judgement;
+  uint32_t findings = 0;  // enum FindingBit
+};
+
+// What the ends of one token count as: every client that tells an end, or the server if no client has reported. The
+// pointers are into `ends`.
+std::vector<CountedEnd> JudgeToken(const std::vector<StoredEnd>& ends, const JoinTime& time);
+
+// The same of an end that nobody shares its connection with; none if it tells no end.
+std::vector<CountedEnd> JudgeAlone(const StoredEnd& end, const JoinTime& time);
 
 // A platform that a later sender names is shown as unknown, so it is counted as that.
 inline int64_t CountedPlatform(int64_t platform) { return platform >= 1 && platform <= 3 ? platform : 0; }

@@ -69,23 +69,6 @@ TEST_CASE_FIXTURE(SqliteFixture, "a client cannot speak in the name of a server'
   CHECK(Count("SELECT count(*) FROM batches") == 1);
 }
 
-TEST_CASE_FIXTURE(SqliteFixture, "a connection is recovered by the one that followed it, whichever arrives first") {
-  const auto next = [](uint32_t number, char token) {
-    ConnectionRecord record = Record(number, Id(token));
-    record.previous = number - 1;
-    return record;
-  };
-  Batch batch = Make('a', 0);
-  batch.connections = {next(2, 'B')};
-  CHECK(Post(batch) == StoreVerdict::kAccepted);
-  batch = Make('a', 1);
-  batch.connections = {ResetRecord(1, Id('A')), next(4, 'D'), ResetRecord(3, Id('C'))};
-  CHECK(Post(batch) == StoreVerdict::kAccepted);
-  std::map<std::string, uint64_t> outcomes;
-  for (const AttributionGroup& group : Ask("outcome").groups) outcomes[group.values[0]] = group.connections;
-  CHECK(outcomes == std::map<std::string, uint64_t>{{"clean", 2}, {"recovered", 2}});
-}
-
 TEST_CASE_FIXTURE(SqliteFixture, "a batch that fails costs none of those that share its transaction") {
   Database other(Path());
   other.Run(

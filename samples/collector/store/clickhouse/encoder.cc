@@ -4,50 +4,21 @@
 #include <map>
 #include <set>
 
-#include "core/sha256.h"
+#include "samples/collector/store/clickhouse/engine/keys.h"
 #include "samples/collector/store/clickhouse/engine/row_binary.h"
 #include "samples/collector/store/judgement.h"
 
 namespace whydrop::collector::clickhouse {
 namespace {
 
-constexpr size_t kMaxApps = 1000;
-constexpr size_t kMaxLabels = 1000;  // values of one dimension of one app
-constexpr size_t kMaxTagKeys = 64;
-constexpr uint32_t kMaxTokenShared = 64;
-constexpr uint64_t kMaxClientConnections = 100000;
 constexpr size_t kMaxSessionsKnown = 50000;
 constexpr size_t kMaxTokensKnown = 1000000;
-constexpr const char* kOther = "(other)";
 constexpr uint64_t kEndedRank = uint64_t{1} << 63;
-
-template <size_t N>
-std::string_view View(const std::array<uint8_t, N>& bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), N};
-}
-
-uint64_t Mix(uint64_t value) {
-  value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9ull;
-  value = (value ^ (value >> 27)) * 0x94d049bb133111ebull;
-  return value ^ (value >> 31);
-}
 
 std::string Name(const std::string& app_id, std::string_view rest) {
   std::string name = app_id;
   name.push_back('\0');
   return name.append(rest);
-}
-
-// A connection without a token is found again by what nobody else has: its session and its number.
-std::string KeyWithoutToken(const Batch& batch, const std::string& what) {
-  Sha256 hash;
-  const std::string_view session = View(batch.key.session_id);
-  const std::string role = batch.session.role == Role::kServer ? "server" : "client";
-  hash.Update(session.data(), session.size());
-  hash.Update(role.data(), role.size());
-  hash.Update(what.data(), what.size());
-  const auto digest = hash.Finish();
-  return std::string(reinterpret_cast<const char*>(digest.data()), 16);
 }
 
 // A client's session ends once, with the first word of it; a server's newest report holds.
@@ -56,19 +27,37 @@ uint64_t RankOf(const Batch& batch, uint64_t received_us) {
   return ended ? kEndedRank + (kEndedRank / 2 - std::min(received_us, kEndedRank / 2)) : batch.key.rotation;
 }
 
-std::vector<std::string> TagKeys(const SessionInfo& info) {
-  std::vector<std::string> keys;
-  for (const auto& tag : info.tags) keys.push_back(tag.first);
-  return keys;
+void PutTags(const SessionInfo& info, RowWriter* row) {
+  std::vector<std::string> keys, values;
+  for (auto& [key, value] : TagsOf(info)) {
+    keys.push_back(key);
+    values.push_back(value);
+  }
+  row->Texts(keys).Texts(values);
 }
 
-std::vector<std::string> TagValues(const SessionInfo& info) {
-  std::vector<std::string> values;
-  for (const auto& tag : info.tags) values.push_back(tag.second);
-  return values;
+// The SDK tells all of a player's session in one batch, unless it has thousands of connections.
+bool ComesInSeveral(const Batch& batch) {
+  return batch.session.role == Role::kClient &&
+         (batch.parts > 1 || batch.key.rotation != 0 || batch.key.part != 0 || batch.session.end == 0);
 }
 
-// Columns of `records` that differ between a connection record and a close total.
+// Of several records with one number the first that tells an end holds, as it does among batches.
+std::vector<const ConnectionRecord*> HeldRecords(const Batch& batch) {
+  std::vector<const ConnectionRecord*> held;
+  std::map<uint32_t, size_t> places;
+  for (const ConnectionRecord& record : batch.connections) {
+    const auto [known, added] = places.emplace(record.number, held.size());
+    if (added) {
+      held.push_back(&record);
+    } else if (held[known->second]->open) {
+      held[known->second] = &record;
+    }
+  }
+  return held;
+}
+
+// Columns of `records` that differ between a connection record, a close total and a session.
 struct RecordRow {
   std::string join_key;
   uint32_t number = 0;  // of a close total: its place in the batch
@@ -76,6 +65,8 @@ struct RecordRow {
   bool open = false;
   bool recovered = false;
   bool next_refused = false;
+  bool linked = false;
+  bool is_session = false;
   std::string endpoint;
   std::string network;
   std::string evidence;
@@ -84,45 +75,55 @@ struct RecordRow {
   Cause cause = 0;
 };
 
+// Work in the shard of `join_key`.
+void PutWork(const Batch& batch, const std::string& join_key, uint64_t received_us, uint32_t owner, SpooledBatch* out) {
+  RowWriter work;
+  work.Day(batch.received_unix_s).U64(received_us).Text(batch.session.app_id).Fixed16(join_key).U32(owner).U8(0);
+  out->rows.push_back({Table::kWork, HashOf(join_key), work.Take()});
+}
+
 void PutRecordRow(const Batch& batch, const RecordRow& record, uint64_t received_us, uint32_t owner,
                   SpooledBatch* out) {
   const SessionInfo& info = batch.session;
-  const std::string identity = std::string(View(batch.sha256)) + std::to_string(record.number) +
-                               (record.counted != 0 ? "t" : "r") + std::to_string(received_us);
+  const std::string identity = std::string(BytesOf(batch.sha256)) + std::to_string(record.number) +
+                               (record.is_session     ? "s"
+                                : record.counted != 0 ? "t"
+                                                      : "r") +
+                               std::to_string(received_us);
   RowWriter row;
   row.Day(batch.received_unix_s).Text(info.app_id).Fixed16(record.join_key).U64(HashOf(identity)).U64(received_us);
-  row.U8(info.role == Role::kServer).Fixed16(View(batch.key.session_id)).U32(record.number).U32(batch.key.rotation);
+  row.U8(info.role == Role::kServer).Fixed16(BytesOf(batch.key.session_id)).U32(record.number).U32(batch.key.rotation);
   row.U32(batch.key.part)
       .U8(record.has_token)
       .U8(record.open)
       .U8(record.recovered)
       .U8(record.next_refused)
+      .U8(record.linked)
+      .U8(record.is_session)
       .Text(record.endpoint);
   row.Text(record.network).Text(record.evidence).Time(record.at_s).U64(record.counted).I32(record.cause);
   row.Text(info.app_version).I32(info.platform).I32(info.end).U32(info.rotate_interval_ms);
-  row.Texts(TagKeys(info)).Texts(TagValues(info));
-  const uint64_t shard_key = HashOf(record.join_key);
-  out->rows.push_back({Table::kRecords, shard_key, row.Take()});
-  RowWriter work;
-  work.Day(batch.received_unix_s).U64(received_us).Text(info.app_id);
-  out->rows.push_back({Table::kWork, shard_key, work.Fixed16(record.join_key).U32(owner).U8(0).Take()});
+  PutTags(info, &row);
+  out->rows.push_back({Table::kRecords, HashOf(record.join_key), row.Take()});
+  PutWork(batch, record.join_key, received_us, owner, out);
+}
+
+// A row of `links`. Without an attempt it says by which key the record of the connection is found.
+void PutLink(const Batch& batch, const std::string& link_key, const std::string& join_key,
+             const ConnectionRecord* attempt, uint64_t received_us, SpooledBatch* out) {
+  RowWriter row;
+  row.Day(batch.received_unix_s).Text(batch.session.app_id).Fixed16(link_key).U64(received_us);
+  row.U32(attempt != nullptr ? attempt->number : 0).U8(attempt != nullptr && attempt->open);
+  row.U8(attempt != nullptr && attempt->evidence.IsTrue(Field::established));
+  row.Text(attempt != nullptr ? attempt->evidence_bytes : "").Fixed16(join_key);
+  out->rows.push_back({Table::kLinks, HashOf(link_key), row.Take()});
 }
 
 }  // namespace
 
-uint64_t HashOf(std::string_view bytes) {
-  uint64_t hash = bytes.size();
-  for (size_t at = 0; at < bytes.size(); at += 8) {
-    uint64_t word = 0;
-    for (const char c : bytes.substr(at, 8)) word = word << 8 | static_cast<uint8_t>(c);
-    hash = Mix(hash ^ word) + 0x9e3779b97f4a7c15ull;
-  }
-  return Mix(hash);
-}
-
 StoreVerdict Encoder::Encode(Batch* batch, SpooledBatch* out) {
   const std::string& app_id = batch->session.app_id;
-  const std::string name = Name(app_id, View(batch->key.session_id));
+  const std::string name = Name(app_id, BytesOf(batch->key.session_id));
   const uint64_t place = uint64_t{batch->key.rotation} << 32 | batch->key.part;
   if (const auto known = sessions_.find(name); known != sessions_.end()) {
     if (known->second.role != batch->session.role) return StoreVerdict::kConflict;
@@ -130,14 +131,18 @@ StoreVerdict Encoder::Encode(Batch* batch, SpooledBatch* out) {
       return same->second == batch->sha256 ? StoreVerdict::kDuplicate : StoreVerdict::kConflict;
     }
   }
-  std::string app = app_id;
-  if (!Admit("", "app", &app, kMaxApps, out)) return StoreVerdict::kConflict;
+  if (!labels_.AdmitApp(app_id)) return StoreVerdict::kConflict;
   if (sessions_.size() >= kMaxSessionsKnown) sessions_.clear();
   KnownSession& session = sessions_[name];
   session.role = batch->session.role;
   session.batches[place] = batch->sha256;
 
-  FoldLabels(batch, out);
+  labels_.Fold(batch);
+  for (const Label& label : labels_.TakeNew()) {
+    RowWriter row;
+    row.Text(label.app_id).Text(label.dimension).Text(label.value);
+    out->rows.push_back({Table::kLabels, HashOf(label.app_id), row.Take()});
+  }
   received_us_ = stamps_->Next(batch->received_unix_s);
   out->received_s = batch->received_unix_s;
   PutSession(*batch, out);
@@ -146,45 +151,9 @@ StoreVerdict Encoder::Encode(Batch* batch, SpooledBatch* out) {
   return StoreVerdict::kAccepted;
 }
 
-void Encoder::Learn(const std::vector<Label>& labels) {
-  for (const Label& label : labels) labels_[Name(label.app_id, label.dimension)].insert(label.value);
-}
-
 void Encoder::Forget() {
   sessions_.clear();
-  labels_.clear();
-}
-
-// True if the value may be kept; else it becomes "(other)".
-bool Encoder::Admit(const std::string& app_id, const std::string& dimension, std::string* value, size_t limit,
-                    SpooledBatch* out) {
-  if (value->empty()) return true;
-  std::unordered_set<std::string>& known = labels_[Name(app_id, dimension)];
-  if (known.count(*value) != 0) return true;
-  if (known.size() >= limit) {
-    metrics_->Add(Counter::kLabelsFolded);
-    *value = kOther;
-    return false;
-  }
-  known.insert(*value);
-  out->rows.push_back({Table::kLabels, HashOf(app_id), RowWriter().Text(app_id).Text(dimension).Text(*value).Take()});
-  return true;
-}
-
-void Encoder::FoldLabels(Batch* batch, SpooledBatch* out) {
-  const std::string& app_id = batch->session.app_id;
-  const bool client = batch->session.role == Role::kClient;
-  Admit(app_id, client ? "app_version" : "server_version", &batch->session.app_version, kMaxLabels, out);
-  for (auto& [key, value] : batch->session.tags) {
-    if (Admit(app_id, "tag", &key, kMaxTagKeys, out)) Admit(app_id, "tag:" + key, &value, kMaxLabels, out);
-  }
-  for (ConnectionRecord& record : batch->connections) {
-    Admit(app_id, "endpoint", &record.endpoint, kMaxLabels, out);
-    Admit(app_id, "network", &record.network, kMaxLabels, out);
-  }
-  for (CloseTotalRecord& total : batch->close_totals) {
-    Admit(app_id, "endpoint", &total.endpoint, kMaxLabels, out);
-  }
+  labels_.Forget();
 }
 
 bool Encoder::TakesMore(const Batch& batch, KnownSession* session, uint64_t count) {
@@ -198,7 +167,7 @@ bool Encoder::TakesMore(const Batch& batch, KnownSession* session, uint64_t coun
 
 void Encoder::PutSession(const Batch& batch, SpooledBatch* out) {
   const SessionInfo& info = batch.session;
-  const std::string_view session_id = View(batch.key.session_id);
+  const std::string_view session_id = BytesOf(batch.key.session_id);
   RowWriter row;
   row.Day(batch.received_unix_s).Text(info.app_id).U8(info.role == Role::kServer).Fixed16(session_id);
   row.U64(RankOf(batch, received_us_)).U32(batch.key.rotation).Time(batch.received_unix_s).Time(PlaceUnixS(batch, 0));
@@ -206,8 +175,18 @@ void Encoder::PutSession(const Batch& batch, SpooledBatch* out) {
   row.Text(info.sdk_version).I32(info.end).I32(info.end_confidence).U32(info.crash_code).Text(info.crash_module);
   row.U64(info.crash_offset).Text(info.crash_report_id).U64(info.uptime_ms).U64(info.connections_opened);
   row.Text(info.boot_id).Text(info.machine_id).U32(info.rotate_interval_ms).U64(info.losses);
-  row.Texts(TagKeys(info)).Texts(TagValues(info));
+  PutTags(info, &row);
   out->rows.push_back({Table::kSessions, HashOf(session_id), row.Take()});
+  if (info.role != Role::kClient) return;
+  // To be counted: as with a connection, the first word of its end holds, and the newest one while there is none.
+  RecordRow counted;
+  counted.join_key = KeyInSession(info.role, session_id, "session");
+  counted.is_session = true;
+  counted.open = info.end == 0;
+  counted.at_s = PlaceUnixS(batch, info.uptime_ms);
+  counted.counted = 1;
+  counted.cause = info.end;
+  PutRecordRow(batch, counted, received_us_, owner_, out);
 }
 
 bool Encoder::IsOverused(const std::string& app_id, const std::string& token) {
@@ -216,16 +195,18 @@ bool Encoder::IsOverused(const std::string& app_id, const std::string& token) {
 }
 
 void Encoder::PutRecords(const Batch& batch, KnownSession* session, SpooledBatch* out) {
-  // A session's connections come in one batch, or in parts of thousands: a reconnect is looked for in its own part.
+  const std::vector<const ConnectionRecord*> records = HeldRecords(batch);
+  // A reconnect is looked for in the same batch, and by links if there are others.
   std::set<uint32_t> recovered;
   std::map<uint32_t, const ConnectionRecord*> next;
-  for (const ConnectionRecord& record : batch.connections) {
-    if (record.previous == 0) continue;
-    if (record.evidence.IsTrue(Field::established)) recovered.insert(record.previous);
-    const ConnectionRecord*& first = next[record.previous];
-    if (first == nullptr || record.number < first->number) first = &record;
+  for (const ConnectionRecord* record : records) {
+    if (record->previous == 0) continue;
+    if (record->evidence.IsTrue(Field::established)) recovered.insert(record->previous);
+    const ConnectionRecord*& first = next[record->previous];
+    if (first == nullptr || record->number < first->number) first = record;
   }
-  for (const ConnectionRecord& record : batch.connections) {
+  for (const ConnectionRecord* held : records) {
+    const ConnectionRecord& record = *held;
     if (!TakesMore(batch, session, 1)) continue;
     RecordRow row;
     row.has_token = !record.token_hash.empty();
@@ -233,21 +214,35 @@ void Encoder::PutRecords(const Batch& batch, KnownSession* session, SpooledBatch
       metrics_->Add(Counter::kTokensOverused);
       row.has_token = false;
     }
-    row.join_key = row.has_token ? record.token_hash : KeyWithoutToken(batch, std::to_string(record.number));
-    const Evidence& evidence = record.evidence;
-    const int64_t ended_ms = evidence.GetOr(Field::ended_ms, evidence.GetOr(Field::failure_ms, INT64_MAX));
+    const std::string link_key = KeyOfConnection(batch.session.role, BytesOf(batch.key.session_id), record.number);
+    row.join_key = row.has_token ? record.token_hash : link_key;
     row.number = record.number;
     row.open = record.open;
     row.recovered = recovered.count(record.number) != 0;
     const auto attempt = next.find(record.number);
-    row.next_refused = attempt != next.end() && IsRefusedAfter(evidence, attempt->second->evidence);
+    row.next_refused = attempt != next.end() && IsRefusedAfter(record.evidence, attempt->second->evidence);
     row.endpoint = record.endpoint;
     row.network = record.network;
     row.evidence = record.evidence_bytes;
-    row.at_s = PlaceUnixS(batch, static_cast<uint64_t>(ended_ms));
+    row.at_s = EndedUnixS(batch, record);
+    row.linked = ComesInSeveral(batch);
+    if (row.linked) PutLinks(batch, record, link_key, row.join_key, out);
     PutRecordRow(batch, row, received_us_, owner_, out);
     metrics_->Add(Counter::kRecords);
   }
+}
+
+// Whichever of two linked connections comes later has the earlier one judged again.
+void Encoder::PutLinks(const Batch& batch, const ConnectionRecord& record, const std::string& link_key,
+                       const std::string& join_key, SpooledBatch* out) {
+  if (link_key != join_key) {
+    PutLink(batch, link_key, join_key, nullptr, received_us_, out);
+    PutWork(batch, link_key, received_us_, owner_, out);
+  }
+  if (record.previous == 0) return;
+  const std::string previous = KeyOfConnection(batch.session.role, BytesOf(batch.key.session_id), record.previous);
+  PutLink(batch, previous, "", &record, received_us_, out);
+  PutWork(batch, previous, received_us_, owner_, out);
 }
 
 void Encoder::PutCloseTotals(const Batch& batch, KnownSession* session, SpooledBatch* out) {
@@ -257,8 +252,9 @@ void Encoder::PutCloseTotals(const Batch& batch, KnownSession* session, SpooledB
     if (total.count == 0 || !TakesMore(batch, session, total.count)) continue;
     RecordRow row;
     row.number = place;
-    row.join_key = KeyWithoutToken(batch, "total " + std::to_string(batch.key.rotation) + " " +
-                                              std::to_string(batch.key.part) + " " + std::to_string(place));
+    row.join_key = KeyInSession(batch.session.role, BytesOf(batch.key.session_id),
+                                "total " + std::to_string(batch.key.rotation) + " " + std::to_string(batch.key.part) +
+                                    " " + std::to_string(place));
     row.endpoint = total.endpoint;
     row.at_s = PlaceUnixS(batch, total.last_ms);
     row.counted = total.count;

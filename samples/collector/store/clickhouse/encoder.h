@@ -9,29 +9,26 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
+#include "samples/collector/store/clickhouse/engine/labels.h"
 #include "samples/collector/store/clickhouse/spool/spool.h"
 #include "samples/collector/store/clickhouse/stamp.h"
 #include "samples/collector/store/store.h"
 
 namespace whydrop::collector::clickhouse {
 
-// Evenly spread over all 64 bits.
-uint64_t HashOf(std::string_view bytes);
-
 class Encoder {
  public:
-  Encoder(uint32_t owner, Stamps* stamps, Metrics* metrics) : owner_(owner), stamps_(stamps), metrics_(metrics) {}
+  Encoder(uint32_t owner, Stamps* stamps, Metrics* metrics)
+      : owner_(owner), stamps_(stamps), metrics_(metrics), labels_(metrics) {}
 
   // kAccepted: `out` holds its rows.
   StoreVerdict Encode(Batch* batch, SpooledBatch* out);
 
   // Labels that are in the engine already.
-  void Learn(const std::vector<Label>& labels);
+  void Learn(const std::vector<Label>& labels) { labels_.Learn(labels); }
 
   // After rows that it made were not kept.
   void Forget();
@@ -43,20 +40,19 @@ class Encoder {
     std::unordered_map<uint64_t, BodyHash> batches;  // by rotation and part
   };
 
-  bool Admit(const std::string& app_id, const std::string& dimension, std::string* value, size_t limit,
-             SpooledBatch* out);
-  void FoldLabels(Batch* batch, SpooledBatch* out);
   bool TakesMore(const Batch& batch, KnownSession* session, uint64_t count);
   void PutSession(const Batch& batch, SpooledBatch* out);
   void PutRecords(const Batch& batch, KnownSession* session, SpooledBatch* out);
+  void PutLinks(const Batch& batch, const ConnectionRecord& record, const std::string& link_key,
+                const std::string& join_key, SpooledBatch* out);
   void PutCloseTotals(const Batch& batch, KnownSession* session, SpooledBatch* out);
   bool IsOverused(const std::string& app_id, const std::string& token);
 
   const uint32_t owner_;  // of the work that rows make
   Stamps* const stamps_;
   Metrics* const metrics_;
-  std::unordered_map<std::string, std::unordered_set<std::string>> labels_;  // by app and dimension
-  std::unordered_map<std::string, KnownSession> sessions_;                   // by app and session
+  KnownLabels labels_;
+  std::unordered_map<std::string, KnownSession> sessions_;  // by app and session
   std::unordered_map<std::string, uint32_t> tokens_;
   uint64_t received_us_ = 0;  // of the newest batch
 };

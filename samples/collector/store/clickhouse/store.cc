@@ -32,7 +32,7 @@ ClickHouseStore::ClickHouseStore(const std::string& url, ClockFn now, const Stor
       metrics_(metrics),
       settings_(ParseUrl(url)),
       cluster_(settings_),
-      judge_(&cluster_, settings.join_window_s),
+      judge_(&cluster_, &stamps_, settings.join_window_s, metrics),
       servers_(&cluster_, &stamps_, judge_.owner(), now_()),
       rollup_(&cluster_, settings.keep_days) {
   Open();
@@ -57,6 +57,7 @@ void ClickHouseStore::Open() {
     cluster_.CheckTables();
     health_.newest_report_s = ReadNewestReport(&cluster_);
     learned_ = ReadAllLabels(&cluster_, "");
+    judge_.Learn(learned_);
   } catch (const Unreachable& error) {
     if (store_settings_.access == StoreAccess::kRead) throw;
     LogWarning("engine", error.what());
@@ -232,6 +233,7 @@ bool ClickHouseStore::Work(Haste haste, int64_t now_s) {
     refreshed_ = Clock::now();
     const int64_t newest_s = ReadNewestReport(&cluster_);
     std::vector<Label> labels = ReadAllLabels(&cluster_, "");
+    judge_.Learn(labels);
     const std::lock_guard<std::mutex> lock(mutex_);
     health_.newest_report_s = newest_s;
     learned_ = std::move(labels);
@@ -335,11 +337,8 @@ std::vector<std::string> ClickHouseStore::ListApps() {
 
 std::vector<Label> ClickHouseStore::ListLabels(const std::string& app_id) {
   std::vector<Label> labels = ReadAllLabels(&cluster_, app_id);
-  // Those of "app", "tag" and "server_version" only count against their limits; they are no values of a connection.
-  const auto only_counts = [](const Label& label) {
-    return label.dimension == "app" || label.dimension == "tag" || label.dimension == "server_version";
-  };
-  labels.erase(std::remove_if(labels.begin(), labels.end(), only_counts), labels.end());
+  labels.erase(std::remove_if(labels.begin(), labels.end(), [](const Label& label) { return !IsToChooseFrom(label); }),
+               labels.end());
   return labels;
 }
 

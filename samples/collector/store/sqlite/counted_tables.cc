@@ -44,7 +44,7 @@ std::string Old(const std::string& table, const std::string& time) {
 CountedRow CountSession(const std::string& app_id, int64_t ended_s, int64_t end, const std::string& app_version,
                         int64_t platform, int64_t tag_set) {
   CountedRow row;
-  row.kind = kSessionKind;
+  row.kind = static_cast<int64_t>(RowKind::kClientSession);
   row.app_id = app_id;
   row.at_s = ended_s;
   row.cause = end;

@@ -5,7 +5,6 @@
 #include <ctime>
 #include <functional>
 #include <map>
-#include <set>
 #include <unordered_map>
 #include <utility>
 
@@ -18,10 +17,6 @@ namespace whydrop::collector {
 namespace {
 
 constexpr size_t kMaxDimensions = 8;
-
-bool IsFacet(const std::string& dimension) {
-  return dimension == kEndpointFacet || dimension == kNetworkFacet || IsTag(dimension);
-}
 
 bool IsText(const std::string& dimension) {
   return IsFacet(dimension) || dimension == "app_version" || dimension == "server_error";
@@ -69,10 +64,12 @@ class Sums {
 
 class GroupCounter {
  public:
-  GroupCounter(const Database& db, const CountQuery& query) : db_(db), query_(query) { ChooseFacet(); }
+  GroupCounter(const Database& db, const CountQuery& query) : db_(db), query_(query), plan_(PlanCounts(query)) {}
 
   std::vector<CountedGroup> Count() {
-    Cover(query_.from, query_.to, 0);
+    for (const CountSpan& span : plan_.spans) {
+      span.hours != 0 ? AddCounts(span) : AddRows(span.from, span.to);
+    }
     std::vector<CountedGroup> groups;
     for (const auto& [key, count] : groups_) {
       if (count != 0) groups.push_back({key.first, key.second, count});
@@ -83,60 +80,29 @@ class GroupCounter {
  private:
   using Bound = std::optional<int64_t>;
 
-  // The counts know one facet at a time, beside what each of them has.
-  void ChooseFacet() {
-    std::set<std::string> facets;
-    bool by_hour = false;
-    for (const std::string& dimension : query_.dimensions) {
-      if (IsFacet(dimension)) facets.insert(dimension);
-      by_hour = by_hour || dimension == "hour";
-    }
-    if (!query_.endpoint.empty()) facets.insert(kEndpointFacet), value_ = query_.endpoint;
-    for (const auto& [key, value] : query_.tags) facets.insert(kTagPrefix + key), value_ = value;
-    if (query_.finding != 0) {
-      facets.erase(kEndpointFacet);
-      facets.insert(FindingFacet(query_.finding));
-    }
-    if (facets.size() > 1 || (by_hour && !facets.empty())) return;
-    if (!facets.empty()) facet_ = *facets.begin();
-    if (!by_hour) steps_.push_back(kHoursOfDay);
-    if (facet_.empty()) steps_.push_back(1);
-  }
-
-  // Takes as many whole days as there are, then whole hours beside them, then rows, or what of these there is.
-  void Cover(Bound from, Bound to, size_t step) {
-    if (step == steps_.size()) return AddRows(from, to);
-    const int64_t step_s = steps_[step] * kHourS;
-    const Bound first = from ? Bound(-FloorDiv(-*from, step_s)) : std::nullopt;
-    const Bound end = to ? Bound(FloorDiv(*to, step_s)) : std::nullopt;
-    if (first && end && *first >= *end) return Cover(from, to, step + 1);
-    AddCounts(steps_[step], first, end);
-    if (first && *from < *first * step_s) Cover(from, *first * step_s, step + 1);
-    if (end && *end * step_s < *to) Cover(*end * step_s, to, step + 1);
-  }
-
-  void AddCounts(int64_t hours, Bound first, Bound end) {
-    ReadCounts(hours, first, end, facet_, 1);
+  void AddCounts(const CountSpan& span) {
+    ReadCounts(span, plan_.facet, 1);
     // A connection without the tag has no count of this facet: it is one of all, but of none of the values.
-    const bool by_tag = IsTag(facet_) && !value_;
+    const bool by_tag = IsTag(plan_.facet) && !plan_.value;
     if (!by_tag) return;
-    ReadCounts(hours, first, end, facet_, -1);
-    ReadCounts(hours, first, end, "", 1);
+    ReadCounts(span, plan_.facet, -1);
+    ReadCounts(span, "", 1);
   }
 
   // The second of these passes, and the third, count what they find as if it had no value.
-  void ReadCounts(int64_t hours, Bound first, Bound end, const std::string& facet, int64_t sign) {
-    const bool valued = facet == facet_ && sign > 0;
+  void ReadCounts(const CountSpan& span, const std::string& facet, int64_t sign) {
+    const bool valued = facet == plan_.facet && sign > 0;
     std::string sql = "SELECT kind, count";
-    for (const std::string& dimension : query_.dimensions) sql += ", " + CountColumn(dimension, hours, valued);
+    for (const std::string& dimension : query_.dimensions) sql += ", " + CountColumn(dimension, span.hours, valued);
     sql += " FROM counts WHERE app IN (SELECT id FROM words WHERE word " +
            std::string(query_.app_id.empty() ? "IN (SELECT value FROM labels WHERE app_id = '' AND dimension = 'app')"
                                              : "= ?") +
            ") AND facet = (SELECT id FROM words WHERE word = ?)";
-    if (value_ || facet.empty()) sql += " AND value = (SELECT id FROM words WHERE word = ?)";
-    sql += " AND hours = " + std::to_string(hours);
-    if (first) sql += " AND bucket >= " + std::to_string(*first);
-    if (end) sql += " AND bucket < " + std::to_string(*end);
+    if (plan_.value || facet.empty()) sql += " AND value = (SELECT id FROM words WHERE word = ?)";
+    sql += " AND hours = " + std::to_string(span.hours);
+    const int64_t step_s = span.hours * kHourS;
+    if (span.from) sql += " AND bucket >= " + std::to_string(FloorDiv(*span.from, step_s));
+    if (span.to) sql += " AND bucket < " + std::to_string(FloorDiv(*span.to, step_s));
     sql += query_.of == CountedKind::kClientSessions ? " AND kind = 3" : " AND kind < 3";
     sql += OutcomeCondition();
     if (!query_.app_version.empty()) sql += " AND version = (SELECT id FROM words WHERE word = ?)";
@@ -144,7 +110,7 @@ class GroupCounter {
     Statement rows(db_, sql);
     if (!query_.app_id.empty()) rows.Text(query_.app_id);
     rows.Text(facet);
-    if (value_ || facet.empty()) rows.Text(facet.empty() ? "" : *value_);
+    if (plan_.value || facet.empty()) rows.Text(facet.empty() ? "" : *plan_.value);
     if (!query_.app_version.empty()) rows.Text(query_.app_version);
     AddUp(
         &rows, sign, [](const Statement& row, int column) { return row.IntAt(column); },
@@ -244,9 +210,7 @@ class GroupCounter {
 
   const Database& db_;
   const CountQuery& query_;
-  std::string facet_;                 // "": none
-  std::optional<std::string> value_;  // of the facet
-  std::vector<int64_t> steps_;        // of the counts to use, in hours; none: rows alone
+  const CountPlan plan_;
   std::vector<std::string> tags_of_;
   std::unordered_map<int64_t, std::string> words_;
   std::map<std::pair<std::vector<GroupValue>, int64_t>, int64_t> groups_;  // by values and kind

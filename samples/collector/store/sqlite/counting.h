@@ -1,5 +1,4 @@
-// How many connections or sessions there are by what is asked for: from the counts (rollups.h) for all whole days and
-// hours, from the rows for the rest of the time, and from the rows alone where the counts do not tell.
+// How many connections or sessions there are by what is asked for, from counts and rows as count_plan.h says.
 //
 // Thread rule: as Database.
 #ifndef WHYDROP_COLLECTOR_SQLITE_COUNTING_H
@@ -10,19 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "samples/collector/store/count_plan.h"
 #include "samples/collector/store/sqlite/db.h"
-#include "samples/collector/store/store.h"
 
 namespace whydrop::collector {
-
-enum class CountedKind { kConnections, kClientSessions };
-
-struct CountQuery : ConnectionFilter {
-  CountedKind of = CountedKind::kConnections;
-  std::vector<std::string> dimensions;  // as group_by; the end of a session is its cause
-  std::optional<Outcome> outcome;       // server records without a token are counted whatever theirs is
-  uint32_t finding = 0;                 // the bit of one that they show; 0: any or none
-};
 
 // A value of a dimension: a number, or a text beside a number of 0.
 struct GroupValue {

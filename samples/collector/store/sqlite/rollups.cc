@@ -18,8 +18,6 @@ std::string ChangeSql() {
 
 }  // namespace
 
-std::string FindingFacet(uint32_t bit) { return "finding:" + std::to_string(bit); }
-
 Rollups::Rollups(Database* db)
     : db_(db),
       find_word_(*db, "SELECT id FROM words WHERE word = ?"),
@@ -116,7 +114,7 @@ void Rollups::Change(const CountedRow& row, int64_t by) {
   };
   count(0, 0);
   for (const auto& [facet, value] : FacetsOf(row.tag_set)) count(facet, value);
-  if (row.kind == kSessionKind) return;
+  if (row.kind == static_cast<int64_t>(RowKind::kClientSession)) return;
   count(Word(kEndpointFacet), Word(row.endpoint));
   count(Word(kNetworkFacet), Word(row.network));
   for (uint32_t bit = 1; bit != 0 && bit <= row.findings; bit <<= 1) {

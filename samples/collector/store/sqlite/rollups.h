@@ -2,9 +2,7 @@
 // they count: every row that comes adds, every row that goes takes away what it added, so that the counts are the sums
 // of the rows at any moment.
 //
-// A row is counted in the hour of its end, and in its day once for every facet it has. A facet is one more dimension
-// beside those that every count has: none, its endpoint, its network, each of its tags, each finding that it shows. So
-// a question that names one of these is answered from counts; for two at once the rows are read.
+// What is counted where: count_plan.h.
 //
 // Thread rule: as Database.
 #ifndef WHYDROP_COLLECTOR_SQLITE_ROLLUPS_H
@@ -18,28 +16,15 @@
 #include <utility>
 #include <vector>
 
+#include "samples/collector/store/count_plan.h"
+#include "samples/collector/store/judgement.h"
 #include "samples/collector/store/sqlite/db.h"
 
 namespace whydrop::collector {
 
-inline constexpr int64_t kHourS = 3600;
-inline constexpr int64_t kHoursOfDay = 24;
-inline constexpr int64_t kDayS = kHoursOfDay * kHourS;
-
-// Whole ones, also of a time before 1970.
-inline int64_t FloorDiv(int64_t number, int64_t by) { return number / by - (number % by < 0 ? 1 : 0); }
-
-// Beside enum RowKind in the column `kind`: a client's session, whose end stands in `cause`.
-inline constexpr int64_t kSessionKind = 3;
-
-// Names of facets in the table `words`; a tag's is "tag:<key>".
-inline const std::string kEndpointFacet = "endpoint";
-inline const std::string kNetworkFacet = "network";
-std::string FindingFacet(uint32_t bit);  // its value is the endpoint
-
 // What is counted of a row.
 struct CountedRow {
-  int64_t kind = 0;
+  int64_t kind = 0;  // enum RowKind
   std::string app_id;
   int64_t at_s = 0;
   int64_t count = 1;

@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "samples/collector/store/groups.h"
+#include "samples/collector/store/sender_limits.h"
 #include "samples/collector/store/sqlite/counting.h"
 #include "samples/collector/store/sqlite/filters.h"
 
@@ -131,16 +132,16 @@ std::vector<std::string> ReadApps(const Database& db) {
   return apps;
 }
 
-// The other rows count what they name against its limit; they are no values that a connection is asked for by.
 std::vector<Label> ReadLabels(const Database& db, const std::string& app_id) {
-  std::string sql =
-      "SELECT app_id, dimension, value FROM labels WHERE dimension NOT IN ('app', 'tag', 'server_version', "
-      "'server_error') AND value <> ''";
+  std::string sql = "SELECT app_id, dimension, value FROM labels WHERE value <> ''";
   if (!app_id.empty()) sql += " AND app_id = ?";
   Statement rows(db, sql + " ORDER BY 1, 2, 3");
   if (!app_id.empty()) rows.Text(app_id);
   std::vector<Label> labels;
-  while (rows.Step()) labels.push_back({rows.TextAt(0), rows.TextAt(1), rows.TextAt(2)});
+  while (rows.Step()) {
+    Label label{rows.TextAt(0), rows.TextAt(1), rows.TextAt(2)};
+    if (IsToChooseFrom(label)) labels.push_back(std::move(label));
+  }
   return labels;
 }
 

@@ -6,22 +6,9 @@
 namespace whydrop::collector {
 namespace {
 
-constexpr int64_t kMaxTokenShared = 64;  // records; judging a token costs as much as it has records
-constexpr uint64_t kMaxClientConnections = 100000;
 constexpr int64_t kReviewedAtOnce = 5000;  // connections; ingest goes on in between
 constexpr int64_t kMissedAtOnce = 4;       // servers, each with all that were open on it
 constexpr int64_t kSilentClients = 2;
-
-template <size_t N>
-std::string_view View(const std::array<uint8_t, N>& bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), N};
-}
-
-int64_t EndedUnixS(const Batch& batch, const ConnectionRecord& record) {
-  const Evidence& evidence = record.evidence;
-  return PlaceUnixS(
-      batch, static_cast<uint64_t>(evidence.GetOr(Field::ended_ms, evidence.GetOr(Field::failure_ms, INT64_MAX))));
-}
 
 // What every end has of a session whose row says what the batch says.
 StoredEnd EndOfSession(const Batch& batch, int64_t session, int64_t tag_set) {
@@ -32,7 +19,7 @@ StoredEnd EndOfSession(const Batch& batch, int64_t session, int64_t tag_set) {
   end.role = info.role;
   end.app_id = info.app_id;
   end.received_s = batch.received_unix_s;
-  end.view.session_id = View(batch.key.session_id);
+  end.view.session_id = BytesOf(batch.key.session_id);
   end.view.app_version = info.app_version;
   end.view.record.platform = info.platform;
   end.view.record.session_end = info.end;
@@ -101,16 +88,16 @@ StoreVerdict BatchWriter::Apply(Batch* batch) {
   const std::string& app_id = batch->session.app_id;
   {
     const ScopedReset reset(&find_batch_);
-    find_batch_.Text(app_id).Blob(View(batch->key.session_id)).Int(batch->key.rotation).Int(batch->key.part);
+    find_batch_.Text(app_id).Blob(BytesOf(batch->key.session_id)).Int(batch->key.rotation).Int(batch->key.part);
     if (find_batch_.Step()) {
-      return find_batch_.TextAt(0) == View(batch->sha256) ? StoreVerdict::kDuplicate : StoreVerdict::kConflict;
+      return find_batch_.TextAt(0) == BytesOf(batch->sha256) ? StoreVerdict::kDuplicate : StoreVerdict::kConflict;
     }
   }
   SessionRow session = FindSession(*batch);
   if (session.known && session.role != batch->session.role) return StoreVerdict::kConflict;
   if (!labels_.AdmitApp(app_id)) return StoreVerdict::kConflict;
-  add_batch_.Text(app_id).Blob(View(batch->key.session_id)).Int(batch->key.rotation).Int(batch->key.part);
-  add_batch_.Blob(View(batch->sha256)).Int(batch->received_unix_s).Execute();
+  add_batch_.Text(app_id).Blob(BytesOf(batch->key.session_id)).Int(batch->key.rotation).Int(batch->key.part);
+  add_batch_.Blob(BytesOf(batch->sha256)).Int(batch->received_unix_s).Execute();
 
   labels_.Fold(batch);
   time_.now_s = batch->received_unix_s;
@@ -202,7 +189,7 @@ BatchWriter::SessionRow BatchWriter::FindSession(const Batch& batch) {
   const std::string& app_id = batch.session.app_id;
   SessionRow row;
   const ScopedReset reset(&find_session_);
-  find_session_.Text(app_id).Blob(View(batch.key.session_id));
+  find_session_.Text(app_id).Blob(BytesOf(batch.key.session_id));
   row.known = find_session_.Step();
   if (!row.known) return row;
   row.id = find_session_.IntAt(0);
@@ -227,7 +214,7 @@ void BatchWriter::PutSession(const Batch& batch, SessionRow* row, Touched* touch
   if (client && row->end != 0) return;
 
   row->is_as_batch = true;
-  row->tag_set = TagSetOf(batch);
+  row->tag_set = counted_.rollups()->TagSet(TagsOf(info), batch.received_unix_s);
   const int64_t ended_s = PlaceUnixS(batch, info.uptime_ms);
   Statement& put = row->known ? update_session_ : add_session_;
   put.Int(batch.key.rotation).Text(info.app_version).Int(info.platform).Text(info.sdk_version);
@@ -239,7 +226,7 @@ void BatchWriter::PutSession(const Batch& batch, SessionRow* row, Touched* touch
   if (row->known) {
     put.Int(row->id).Execute();
   } else {
-    put.Text(info.app_id).Blob(View(batch.key.session_id)).Int(static_cast<int32_t>(info.role));
+    put.Text(info.app_id).Blob(BytesOf(batch.key.session_id)).Int(static_cast<int32_t>(info.role));
     put.Int(PlaceUnixS(batch, 0)).Execute();
     row->id = db_->LastId();
   }
@@ -250,14 +237,6 @@ void BatchWriter::PutSession(const Batch& batch, SessionRow* row, Touched* touch
   }
   if (row->known && (row->end != info.end || row->replaced)) TouchOpenRecords(row->id, touched);
   if (!client && !info.machine_id.empty()) MarkReplaced(batch, row->id, touched);
-}
-
-int64_t BatchWriter::TagSetOf(const Batch& batch) {
-  std::map<std::string, std::string> tags;
-  for (const auto& [key, value] : batch.session.tags) {
-    if (!value.empty()) tags[key] = value;
-  }
-  return counted_.rollups()->TagSet(tags, batch.received_unix_s);
 }
 
 // A server that missed three of its own reports, and whose machine has since started another process of the same app,
@@ -376,20 +355,14 @@ void BatchWriter::PutCloseTotals(const Batch& batch, SessionRow* session) {
 
 void BatchWriter::JudgeToken(const std::string& app_id, const std::string& token_hash) {
   const std::vector<StoredEnd> ends = ends_.ByToken(app_id, token_hash);
-  const StoredEnd* server = BestServer(ends);
-  const Evidence* server_evidence = server != nullptr ? &server->view.record.evidence : nullptr;
-  bool has_client = false;
-  for (const StoredEnd& end : ends) {
-    counted_.DropConnectionOf(end.id);
-    if (end.role != Role::kClient) continue;
-    has_client = true;
-    if (!TellsAnEnd(end.view.record)) continue;
-    const Judgement judgement = JudgeEnds(&end, server, time_);
-    PutConnection(end, RowKind::kReported, judgement, FindingsOf(&end.view.record.evidence, server_evidence));
-    const bool silent = server != nullptr && server->view.record.replaced == Replaced::kSilent;
-    if (silent && IsSilence(judgement.joined.verdict.verdict.cause)) suspected_hosts_.insert(server->session);
+  for (const StoredEnd& end : ends) counted_.DropConnectionOf(end.id);
+  for (const CountedEnd& counted : collector::JudgeToken(ends, time_)) {
+    PutConnection(counted);
+    const bool silent = counted.server != nullptr && counted.server->view.record.replaced == Replaced::kSilent;
+    if (silent && IsSilence(counted.judgement.joined.verdict.verdict.cause)) {
+      suspected_hosts_.insert(counted.server->session);
+    }
   }
-  if (!has_client && server != nullptr) JudgeAlone(*server);
 }
 
 void BatchWriter::JudgeRecord(int64_t record) {
@@ -424,20 +397,15 @@ void BatchWriter::JudgeAdded(const Batch& batch, const SessionRow& session, Touc
 }
 
 void BatchWriter::JudgeAlone(const StoredEnd& end) {
-  if (!TellsAnEnd(end.view.record)) return;
-  const Evidence* evidence = &end.view.record.evidence;
-  if (end.role == Role::kClient) {
-    PutConnection(end, RowKind::kReported, JudgeEnds(&end, nullptr, time_), FindingsOf(evidence, nullptr));
-  } else {
-    PutConnection(end, end.has_token ? RowKind::kServerOnly : RowKind::kUnjoinedServer, JudgeEnds(nullptr, &end, time_),
-                  FindingsOf(nullptr, evidence));
-  }
+  for (const CountedEnd& counted : collector::JudgeAlone(end, time_)) PutConnection(counted);
 }
 
-void BatchWriter::PutConnection(const StoredEnd& from, RowKind kind, const Judgement& judgement, uint32_t findings) {
+void BatchWriter::PutConnection(const CountedEnd& counted) {
+  const StoredEnd& from = *counted.of;
+  const Judgement& judgement = counted.judgement;
   const JoinedVerdict& joined = judgement.joined.verdict;
   CountedRow row;
-  row.kind = static_cast<int32_t>(kind);
+  row.kind = static_cast<int32_t>(counted.kind);
   row.app_id = from.app_id;
   row.at_s = from.view.ended_unix_s;
   row.cause = joined.verdict.cause;
@@ -445,7 +413,7 @@ void BatchWriter::PutConnection(const StoredEnd& from, RowKind kind, const Judge
   row.endpoint = from.view.endpoint;
   row.network = from.network;
   row.server_error = labels_.FoldServerError(from.app_id, judgement.joined.server_error);
-  row.findings = findings;
+  row.findings = counted.findings;
   ConnectionOrigin origin{from.id, std::nullopt, static_cast<int32_t>(joined.verdict.confidence), judgement.decided_s};
   // Version, platform and tags are the client's: a server's own would be counted as if players ran it.
   if (from.role == Role::kClient) {

@@ -73,7 +73,6 @@ class BatchWriter {
 
   SessionRow FindSession(const Batch& batch);
   void PutSession(const Batch& batch, SessionRow* row, Touched* touched);
-  int64_t TagSetOf(const Batch& batch);
   void MarkReplaced(const Batch& batch, int64_t session, Touched* touched);
   void TouchOpenRecords(int64_t session, Touched* touched);
   void JudgeTouched(const std::string& app_id, const Touched& touched);
@@ -91,7 +90,7 @@ class BatchWriter {
   void JudgeRecord(int64_t record);
   void JudgeAdded(const Batch& batch, const SessionRow& session, Touched* touched);
   void JudgeAlone(const StoredEnd& end);
-  void PutConnection(const StoredEnd& from, RowKind kind, const Judgement& judgement, uint32_t findings);
+  void PutConnection(const CountedEnd& counted);
 
   Database* db_;
   Metrics* metrics_;

@@ -132,9 +132,9 @@ std::vector<ConnectionRow> ReadRecentConnections(Cluster* cluster, const Connect
     if (recent.size() >= limit) break;
     const ConnectionQuery part = Within(query, day.starts_s, day.starts_s + kDayS);
     if (*part.from >= *part.to) continue;
-    const std::string answer =
-        cluster->Ask(std::string("SELECT * FROM ") + VerdictsOf(cluster->settings(), part, kColumns) + Wanted(query) +
-                     " ORDER BY at_s DESC LIMIT " + std::to_string(limit - recent.size()) + " FORMAT RowBinary");
+    const std::string answer = cluster->Ask(
+        "SELECT * FROM (" + SelectVerdicts(cluster->settings(), part, kColumns, Of::kConnections) + ")" +
+        Wanted(query) + " ORDER BY at_s DESC LIMIT " + std::to_string(limit - recent.size()) + " FORMAT RowBinary");
     RowReader reader(answer);
     while (reader.More()) recent.push_back(ReadRow(&reader, now_s));
   }
@@ -149,9 +149,10 @@ void VisitConnectionRows(Cluster* cluster, const ConnectionQuery& query, int64_t
     const uint64_t slices = day.rows / kRowsAtOnce + 1;
     for (uint64_t slice = 0; slice < slices; ++slice) {
       const std::string answer =
-          cluster->Ask(std::string("SELECT ") + kColumns + " FROM " +
-                       VerdictsOf(cluster->settings(), part, std::string("row_id, ") + kColumns) + Wanted(query) +
-                       " AND row_id % " + std::to_string(slices) + " = " + std::to_string(slice) + " FORMAT RowBinary");
+          cluster->Ask(std::string("SELECT ") + kColumns + " FROM (" +
+                       SelectVerdicts(cluster->settings(), part, std::string("row_id, ") + kColumns, Of::kConnections) +
+                       ")" + Wanted(query) + " AND row_id % " + std::to_string(slices) + " = " + std::to_string(slice) +
+                       " FORMAT RowBinary");
       RowReader reader(answer);
       while (reader.More()) {
         if (!visit(ReadRow(&reader, now_s))) return;

@@ -4,6 +4,7 @@
 #include <map>
 #include <tuple>
 
+#include "samples/collector/store/clickhouse/answers/count_sql.h"
 #include "samples/collector/store/clickhouse/answers/filters.h"
 #include "samples/collector/store/clickhouse/engine/row_binary.h"
 #include "samples/collector/store/clickhouse/engine/tables.h"
@@ -15,10 +16,12 @@ namespace {
 // A session ended before its report arrived, and all its reports arrive within so many days.
 constexpr int64_t kReportDays = 7;
 
-// The row that holds of each session, with the conditions of the filter.
-std::string SessionsWhere(Cluster* cluster, const SessionFilter& filter, const std::string& more) {
-  std::string sql =
-      " FROM " + Everywhere(cluster->settings(), "sessions") + " FINAL WHERE 1" + more + SessionConditions(filter);
+// The row that holds of each session, with the conditions of the filter. `before_final` may only name what is the same
+// in all rows of a session, unless `more` makes good for it.
+std::string SessionsWhere(Cluster* cluster, const SessionFilter& filter, const std::string& before_final,
+                          const std::string& more) {
+  std::string sql = " FROM " + Everywhere(cluster->settings(), "sessions") + " FINAL" + before_final + " WHERE 1" +
+                    more + SessionConditions(filter);
   if (filter.from) {
     const int64_t from = std::max<int64_t>(*filter.from, 0);
     sql += " AND ended_s >= " + std::to_string(from) + " AND day >= toDate(" +
@@ -59,14 +62,23 @@ CrashPlace ReadPlace(RowReader* row) {
 
 constexpr const char* kPlace = "module, crash_offset, code, platform";
 
-const std::string kIsCrash = " AND role = 0 AND ended_as = " + std::to_string(WHYDROP_CAUSE_CLIENT_CRASH);
+// The sessions that crashed. Most did not, so that FINAL is asked for those alone that ever said so; of them the ones
+// hold whose word of it stands.
+std::string CrashesWhere(Cluster* cluster, const SessionFilter& filter, const std::string& more) {
+  const std::string sessions = Local(cluster->settings(), "sessions");
+  const std::string crashed = "role = 0 AND ended_as = " + std::to_string(WHYDROP_CAUSE_CLIENT_CRASH);
+  return SessionsWhere(cluster, filter, " PREWHERE " + crashed,
+                       more + " AND (app_id, session_id, rank) IN (SELECT app_id, session_id, max(rank) FROM " +
+                           sessions + " WHERE role = 0 AND (app_id, session_id) IN (SELECT app_id, session_id FROM " +
+                           sessions + " WHERE " + crashed + ") GROUP BY app_id, session_id)");
+}
 
 // Every place with its versions, in the order of their first crash there.
 std::map<CrashPlace, CrashGroup> ReadPlaces(Cluster* cluster, const SessionFilter& filter) {
   std::map<CrashPlace, CrashGroup> places;
   const std::string answer =
       cluster->Ask(std::string("SELECT ") + kPlace + ", app_version, count(), min(ended_s) AS first, max(ended_s)" +
-                   SessionsWhere(cluster, filter, kIsCrash) + " GROUP BY " + kPlace +
+                   CrashesWhere(cluster, filter, "") + " GROUP BY " + kPlace +
                    ", app_version ORDER BY first, app_version FORMAT RowBinary");
   RowReader row(answer);
   while (row.More()) {
@@ -87,10 +99,10 @@ std::map<CrashPlace, CrashGroup> ReadPlaces(Cluster* cluster, const SessionFilte
 }
 
 void ReadReports(Cluster* cluster, const SessionFilter& filter, std::map<CrashPlace, CrashGroup>* places) {
-  const std::string answer = cluster->Ask(
-      std::string("SELECT * FROM (SELECT ") + kPlace + ", app_id, report_id, session_id, ended_s" +
-      SessionsWhere(cluster, filter, kIsCrash + " AND report_id != ''") + ") ORDER BY ended_s DESC LIMIT " +
-      std::to_string(kReportsPerCrash) + " BY " + kPlace + " FORMAT RowBinary");
+  const std::string answer =
+      cluster->Ask(std::string("SELECT * FROM (SELECT ") + kPlace + ", app_id, report_id, session_id, ended_s" +
+                   CrashesWhere(cluster, filter, " AND report_id != ''") + ") ORDER BY ended_s DESC LIMIT " +
+                   std::to_string(kReportsPerCrash) + " BY " + kPlace + " FORMAT RowBinary");
   RowReader row(answer);
   while (row.More()) {
     const CrashPlace place = ReadPlace(&row);
@@ -115,7 +127,7 @@ std::vector<SessionView> ReadSessions(Cluster* cluster, std::optional<int32_t> e
   const std::string answer = cluster->Ask(
       "SELECT session_id, app_id, app_version, role, platform, ended_as, end_confidence, code, module, crash_offset, "
       "report_id, uptime_ms, ended_s, connections_opened, losses" +
-      SessionsWhere(cluster, filter, ended_as) + " ORDER BY ended_s DESC, received_s DESC, session_id LIMIT " +
+      SessionsWhere(cluster, filter, "", ended_as) + " ORDER BY ended_s DESC, received_s DESC, session_id LIMIT " +
       std::to_string(limit) + " FORMAT RowBinary");
   RowReader row(answer);
   std::vector<SessionView> views;
@@ -124,9 +136,12 @@ std::vector<SessionView> ReadSessions(Cluster* cluster, std::optional<int32_t> e
 }
 
 std::vector<SessionEndGroup> ReadSessionEnds(Cluster* cluster, const SessionFilter& filter) {
+  CountQuery query;
+  static_cast<SessionFilter&>(query) = filter;
+  query.of = CountedKind::kClientSessions;
   const std::string answer = cluster->Ask(
-      "SELECT app_version, ended_as, count() AS sessions" + SessionsWhere(cluster, filter, " AND role = 0") +
-      " GROUP BY app_version, ended_as ORDER BY sessions DESC, app_version, ended_as FORMAT RowBinary");
+      "SELECT app_version, cause, toUInt64(sum(counted)) AS sessions FROM " + CountsFor(cluster->settings(), query) +
+      " GROUP BY app_version, cause HAVING sessions > 0 ORDER BY sessions DESC, app_version, cause FORMAT RowBinary");
   RowReader row(answer);
   std::vector<SessionEndGroup> groups;
   while (row.More()) {

@@ -9,11 +9,9 @@
 #include <string_view>
 #include <vector>
 
-#include "samples/collector/store/store.h"
+#include "samples/collector/store/count_plan.h"
 
 namespace whydrop::collector::clickhouse {
-
-inline constexpr int64_t kDayS = 86400;
 
 class RowWriter {
  public:
@@ -83,6 +81,11 @@ class RowReader {
     std::vector<std::string> texts;
     for (uint64_t left = Length(); left > 0; --left) texts.push_back(Text());
     return texts;
+  }
+  std::vector<std::string> Fixed16s() {
+    std::vector<std::string> all;
+    for (uint64_t left = Length(); left > 0; --left) all.push_back(Fixed16());
+    return all;
   }
 
  private:

@@ -16,24 +16,31 @@ struct Definition {
 // Nothing here that ClickHouse 18.16 or a current one does not take.
 constexpr Definition kTables[] = {
     // What the two ends reported, as it came: a row for each connection record and each close total of each batch that
-    // a
-    // collector took, so a batch that two collectors took is here twice. join_key is the token's hash; without a token
-    // it is made of session and number. `counted` is 0 for a record, and what a close total counts. `day` is of
-    // receipt.
-    // Both ends of a connection lie in one shard.
+    // a collector took, and for what each batch of a player says of its session; so a batch that two collectors took is
+    // here twice. join_key is the token's hash; without a token it is made of session and number (keys.h). `counted` is
+    // 0 for a record, what a close total counts, 1 for a session. `day` is of receipt. Both ends of a connection lie in
+    // one shard.
     {"records",
      "day Date, app_id String, join_key FixedString(16), row_id UInt64, received_us UInt64, role UInt8, "
      "session_id FixedString(16), number UInt32, rotation UInt32, part UInt32, has_token UInt8, open UInt8, "
-     "recovered UInt8, next_refused UInt8, endpoint String, network String, evidence String, at_s UInt32, counted "
+     "recovered UInt8, next_refused UInt8, linked UInt8, is_session UInt8, endpoint String, network String, evidence "
+     "String, at_s UInt32, counted "
      "UInt64, cause Int32, "
      "app_version String, platform Int32, session_end Int32, rotate_interval_ms UInt32, tag_keys Array(String), "
      "tag_values Array(String)",
      "ReplacingMergeTree", "", "day", "(app_id, join_key, row_id)", 1024},
+    // What connections of one session have to do with each other, where the session comes in more than one batch: under
+    // the key of a connection's session and number (keys.h) stand the join key by which its record is found, and each
+    // attempt that has it as its previous one, whose number is not 0.
+    {"links",
+     "day Date, app_id String, link_key FixedString(16), received_us UInt64, number UInt32, open UInt8, established "
+     "UInt8, evidence String, join_key FixedString(16)",
+     "ReplacingMergeTree", "", "day", "(app_id, link_key, number, open, received_us)", 1024},
     // Join keys that must be judged, each once its time has come; done when a row with done = 1 is there.
     {"work", "day Date, due_us UInt64, app_id String, join_key FixedString(16), owner UInt32, done UInt8",
      "ReplacingMergeTree", "done", "day", "(due_us, app_id, join_key, owner)", 8192},
     // What is said of each connection, a row for each row of `records`: the one with the highest version holds, and of
-    // all rows of one connection one counts. `day` is of the connection's end.
+    // all rows of one connection one counts, as of one session. `day` is of the connection's end, or the session's.
     {"verdicts",
      "day Date, app_id String, row_id UInt64, version UInt64, kind UInt8, connections UInt64, at_s UInt32, cause "
      "Int32, "
@@ -41,14 +48,12 @@ constexpr Definition kTables[] = {
      "server_error String, decided_s UInt32, findings UInt32, token FixedString(16), has_token UInt8, "
      "session_id FixedString(16), server_session FixedString(16), tag_keys Array(String), tag_values Array(String)",
      "ReplacingMergeTree", "version", "day", "(app_id, row_id)", 8192},
-    // The verdicts of one day, counted by the hour: with fine = 0 whatever endpoint, network and finding, which is what
-    // most
-    // questions read, with fine = 1 by all. The newest generation of each day holds.
-    {"hours",
-     "day Date, generation UInt64, fine UInt8, app_id String, hour UInt32, kind UInt8, cause Int32, outcome Int32, "
-     "app_version String, endpoint String, network String, platform Int32, server_error String, findings UInt32, "
-     "decided_s UInt32, connections UInt64",
-     "MergeTree", "", "(day, generation)", "(fine, app_id, hour, cause)", 8192},
+    // The verdicts of one day, counted once for each facet that they have (count_plan.h), and once more by the hour.
+    // at_s is the start of the day, or of the hour. The newest generation of each day holds.
+    {"counts",
+     "day Date, generation UInt64, facet String, value String, app_id String, at_s UInt32, kind UInt8, cause Int32, "
+     "outcome Int32, app_version String, platform Int32, server_error String, decided_s UInt32, connections UInt64",
+     "MergeTree", "", "(day, generation)", "(facet, value, app_id, at_s, cause)", 1024},
     // When verdicts of a day changed last.
     {"days", "day Date, touched_ms UInt64", "ReplacingMergeTree", "touched_ms", "day", "day", 8192},
     // What each batch says of its session; the row with the highest rank holds.
@@ -88,7 +93,8 @@ std::string EngineOf(const Settings& settings, const Definition& table) {
 
 }  // namespace
 
-const std::vector<std::string> kTablesByDay = {"records", "work", "verdicts", "days", "sessions", "server_states"};
+const std::vector<std::string> kTablesByDay = {"records", "links",    "work",         "verdicts",
+                                               "days",    "sessions", "server_states"};
 
 const char* TableName(Table table) {
   switch (table) {
@@ -100,6 +106,8 @@ const char* TableName(Table table) {
       return "sessions";
     case Table::kLabels:
       return "labels";
+    case Table::kLinks:
+      return "links";
   }
   return "";
 }

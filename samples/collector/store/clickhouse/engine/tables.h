@@ -13,8 +13,9 @@
 namespace whydrop::collector::clickhouse {
 
 // Those that a collector writes from its spool; the values are stored there.
-enum class Table : uint8_t { kRecords = 1, kWork = 2, kSessions = 3, kLabels = 4 };
-inline constexpr Table kSpooledTables[] = {Table::kLabels, Table::kSessions, Table::kRecords, Table::kWork};
+enum class Table : uint8_t { kRecords = 1, kWork = 2, kSessions = 3, kLabels = 4, kLinks = 5 };
+inline constexpr Table kSpooledTables[] = {Table::kLabels, Table::kSessions, Table::kLinks, Table::kRecords,
+                                           Table::kWork};
 
 const char* TableName(Table table);
 
@@ -22,7 +23,7 @@ const char* TableName(Table table);
 // what is there already.
 std::vector<std::string> SchemaStatements(const Settings& settings);
 
-// Tables whose partitions are days, so that what is too old goes with its partition. `hours` has (day, generation).
+// Tables whose partitions are days, so that what is too old goes with its partition. `counts` has (day, generation).
 extern const std::vector<std::string> kTablesByDay;
 
 // A table on one node, and on all shards.

@@ -6,14 +6,15 @@
 #include <tuple>
 
 #include "samples/collector/ingest/batch_decoder.h"
+#include "samples/collector/store/clickhouse/engine/keys.h"
 
 namespace whydrop::collector::clickhouse {
 namespace {
 
 constexpr const char* kColumns =
     "app_id, join_key, row_id, received_us, role, session_id, number, rotation, has_token, open, recovered, "
-    "next_refused, endpoint, "
-    "network, evidence, at_s, counted, cause, app_version, platform, session_end, rotate_interval_ms, tag_keys, "
+    "next_refused, linked, is_session, endpoint, network, evidence, at_s, counted, cause, app_version, platform, "
+    "session_end, rotate_interval_ms, tag_keys, "
     "tag_values";
 
 EndRow ReadRow(RowReader* reader) {
@@ -32,6 +33,8 @@ EndRow ReadRow(RowReader* reader) {
   view.record.open = reader->U8() != 0;
   row.end.recovered = reader->U8() != 0;
   view.record.next_refused = reader->U8() != 0;
+  row.linked = reader->U8() != 0;
+  row.is_session = reader->U8() != 0;
   view.endpoint = reader->Text();
   row.end.network = reader->Text();
   view.record.evidence = DecodeEvidence(reader->Text());
@@ -104,6 +107,55 @@ std::map<std::pair<std::string, std::string>, ServerState> ReadStates(const Sett
   return states;
 }
 
+// What connections of one session have to do with each other although they came in several batches.
+void ReadAttempts(const Settings& settings, const AskFn& ask, std::vector<KeyRows>* all) {
+  struct Linked {
+    KeyRows* key;
+    EndRow* row;
+  };
+  std::multimap<std::pair<std::string, std::string>, Linked> linked;  // by app and link key
+  for (KeyRows& key : *all) {
+    for (EndRow& row : key.rows) {
+      if (!row.linked) continue;
+      linked.emplace(std::pair(key.app_id, KeyOfConnection(row.end.role, row.end.view.session_id, row.number)),
+                     Linked{&key, &row});
+      row.end.recovered = row.end.view.record.next_refused = false;
+    }
+  }
+  if (linked.empty()) return;
+  std::set<std::pair<std::string, std::string>> wanted;
+  for (const auto& [key, of] : linked) wanted.insert(key);
+  const ExternalTable keys = KeyTable("link_key", {wanted.begin(), wanted.end()});
+  // Of one attempt the first word of its end holds; of several the first one tells whether it was refused.
+  const std::string answer =
+      ask("SELECT app_id, link_key, number, established, evidence FROM " + Everywhere(settings, "links") +
+              " WHERE (app_id, link_key) IN keys AND number > 0 ORDER BY app_id, link_key, number, open, received_us "
+              "FORMAT RowBinary",
+          &keys);
+  RowReader reader(answer);
+  std::pair<std::string, std::string> last;
+  uint32_t last_number = 0;
+  while (reader.More()) {
+    std::pair<std::string, std::string> key;
+    key.first = reader.Text();
+    key.second = reader.Fixed16();
+    const uint32_t number = reader.U32();
+    const bool established = reader.U8() != 0;
+    const Evidence attempt = DecodeEvidence(reader.Text());
+    const bool first = key != last;
+    const auto [begin, end] = linked.equal_range(key);
+    for (auto at = begin; at != end; ++at) {
+      const Linked& of = at->second;
+      EndView& view = of.row->end.view;
+      of.row->end.recovered |= established;
+      if (first) view.record.next_refused = IsRefusedAfter(view.record.evidence, attempt);
+      of.key->attempts += first || number != last_number;
+    }
+    last = std::move(key);
+    last_number = number;
+  }
+}
+
 }  // namespace
 
 ExternalTable KeyTable(const std::string& column, const std::vector<std::pair<std::string, std::string>>& keys) {
@@ -129,6 +181,7 @@ std::vector<KeyRows> ReadEnds(const Settings& settings, const std::string& table
     std::vector<EndRow>& rows = all.back().rows;
     if (rows.empty() || rows.back().row_id != row.row_id) rows.push_back(std::move(row));
   }
+  ReadAttempts(settings, ask_everywhere, &all);
   const auto states = ReadStates(settings, all, ask_everywhere);
   for (KeyRows& key : all) {
     for (EndRow& row : key.rows) {

@@ -26,8 +26,10 @@ struct EndRow {
   uint64_t received_us = 0;
   uint32_t number = 0;
   uint32_t rotation = 0;
-  uint64_t counted = 0;  // a close total's
-  Cause cause = 0;       // as counted
+  bool linked = false;      // its session comes in several batches
+  bool is_session = false;  // not a connection's
+  uint64_t counted = 0;     // a close total's, or 1 session
+  Cause cause = 0;          // as counted
   std::vector<std::string> tag_keys, tag_values;
 };
 
@@ -37,6 +39,7 @@ struct KeyRows {
   std::string join_key;
   std::vector<EndRow> rows;
   std::vector<size_t> held;  // those that hold, one for each connection of each session
+  size_t attempts = 0;       // known from other batches
 };
 
 // Sends one question, with the keys that it is about, and returns the answer.
@@ -45,7 +48,7 @@ using AskFn = std::function<std::string(const std::string& sql, const ExternalTa
 // (app_id, 16 bytes) as a table for one question; `column` names the second one.
 ExternalTable KeyTable(const std::string& column, const std::vector<std::pair<std::string, std::string>>& keys);
 
-// The rows that `where` selects, with what is known of the servers' processes.
+// The rows that `where` selects, with what is known of the servers' processes, and of attempts in other batches.
 std::vector<KeyRows> ReadEnds(const Settings& settings, const std::string& table, const std::string& where,
                               const AskFn& ask, const AskFn& ask_everywhere, const ExternalTable* keys);
 

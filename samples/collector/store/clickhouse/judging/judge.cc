@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <optional>
 #include <random>
-#include <set>
 #include <thread>
 
-#include "samples/collector/model/findings.h"
+#include "samples/collector/store/clickhouse/engine/keys.h"
 
 namespace whydrop::collector::clickhouse {
 namespace {
@@ -16,7 +16,6 @@ constexpr int kItemsAtOnce = 20000;
 constexpr uint64_t kOthersWorkUs = 30 * kSecondUs;  // then everybody's
 constexpr int64_t kAloneS = 60;                     // what a dead node alone has is not waited for longer
 constexpr uint64_t kNoRowsUs = kDayS * kSecondUs;   // an item without rows is given up
-constexpr size_t kMaxTokenShared = 64;
 constexpr std::chrono::seconds kCopyWait{6};
 
 std::string Number(uint64_t number) { return std::to_string(number); }
@@ -52,6 +51,14 @@ void PutVerdict(const EndRow& row, const Counted& counted, uint64_t version, Row
   out->Texts(tagged ? row.tag_values : std::vector<std::string>());
 }
 
+Counted CountSession(const EndRow& row) {
+  Counted counted;
+  counted.kind = RowKind::kClientSession;
+  counted.connections = row.counted;
+  counted.joined.verdict.verdict.cause = row.cause;
+  return counted;
+}
+
 Counted CountTotal(const EndRow& row) {
   Counted counted;
   counted.kind = row.end.role == Role::kClient ? RowKind::kReported : RowKind::kUnjoinedServer;
@@ -63,49 +70,41 @@ Counted CountTotal(const EndRow& row) {
   return counted;
 }
 
-Counted CountEnds(const StoredEnd* client, const StoredEnd* server, RowKind kind, const JoinTime& time) {
-  Counted counted;
-  Judgement judgement = JudgeEnds(client, server, time);
-  counted.kind = kind;
-  counted.connections = 1;
-  counted.joined = std::move(judgement.joined);
-  counted.decided_s = judgement.decided_s;
-  counted.findings = FindingsOf(client != nullptr ? &client->view.record.evidence : nullptr,
-                                server != nullptr ? &server->view.record.evidence : nullptr);
-  if (client != nullptr && server != nullptr && server->view.record.open) {
-    counted.server_session = server->view.session_id;
-  }
-  return counted;
+Counted CountEnd(const CountedEnd& end) {
+  const StoredEnd* server = end.server;
+  const bool was_open = server != nullptr && server->view.record.open;
+  return {end.kind,
+          1,
+          end.judgement.joined,
+          end.judgement.decided_s,
+          end.findings,
+          was_open ? server->view.session_id : ""};
 }
 
 // What each row that holds says; the others, and those that tell no end, say nothing.
 std::vector<Counted> CountKey(const KeyRows& key, const JoinTime& time) {
   std::vector<Counted> all(key.rows.size());
+  // The kind tells sessions from connections, whether a row holds or not.
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (key.rows[i].is_session) all[i].kind = RowKind::kClientSession;
+  }
   std::vector<StoredEnd> ends;
   std::vector<size_t> joined;  // the rows of `ends`
   for (const size_t index : key.held) {
     const EndRow& row = key.rows[index];
-    const StoredEnd* end = &row.end;
-    const bool client = end->role == Role::kClient;
     if (row.counted != 0) {
-      all[index] = CountTotal(row);
-    } else if (end->has_token && ends.size() < kMaxTokenShared) {
+      all[index] = row.is_session ? CountSession(row) : CountTotal(row);
+    } else if (row.end.has_token && ends.size() < kMaxTokenShared) {
       ends.push_back(row.end);
       joined.push_back(index);
-    } else if (TellsAnEnd(end->view.record)) {
-      all[index] = CountEnds(client ? end : nullptr, client ? nullptr : end,
-                             client ? RowKind::kReported : RowKind::kUnjoinedServer, time);
+    } else {
+      StoredEnd alone = row.end;
+      alone.has_token = false;
+      for (const CountedEnd& end : JudgeAlone(alone, time)) all[index] = CountEnd(end);
     }
   }
-  const StoredEnd* server = BestServer(ends);
-  bool has_client = false;
-  for (size_t i = 0; i < ends.size(); ++i) {
-    if (ends[i].role != Role::kClient) continue;
-    has_client = true;
-    if (TellsAnEnd(ends[i].view.record)) all[joined[i]] = CountEnds(&ends[i], server, RowKind::kReported, time);
-  }
-  if (!has_client && server != nullptr && TellsAnEnd(server->view.record)) {
-    all[joined[static_cast<size_t>(server - ends.data())]] = CountEnds(nullptr, server, RowKind::kServerOnly, time);
+  for (const CountedEnd& end : JudgeToken(ends, time)) {
+    all[joined[static_cast<size_t>(end.of - ends.data())]] = CountEnd(end);
   }
   return all;
 }
@@ -135,8 +134,12 @@ bool WaitForCopy(Cluster* cluster, size_t shard, Node* node) {
   }
 }
 
-Judge::Judge(Cluster* cluster, uint32_t join_window_s)
-    : cluster_(cluster), join_window_s_(join_window_s), owner_(std::random_device()()) {}
+Judge::Judge(Cluster* cluster, Stamps* stamps, uint32_t join_window_s, Metrics* metrics)
+    : cluster_(cluster),
+      stamps_(stamps),
+      join_window_s_(join_window_s),
+      owner_(std::random_device()()),
+      labels_(metrics) {}
 
 std::vector<Judge::Item> Judge::DueItems(Node* node, uint64_t from_us, uint64_t to_us, WhoseWork whose) {
   const std::string theirs = whose == WhoseWork::kAll ? ""
@@ -170,7 +173,7 @@ Judge::Result Judge::Pass(size_t shard, uint64_t from_us, int64_t now_s, WhoseWo
   const std::vector<Item> items = DueItems(node, from_us, to_us, whose);
   if (items.empty()) return lag.behind_s == 0 || lag.alone ? Result::kClean : Result::kBehind;
 
-  std::set<std::pair<std::string, std::string>> wanted;
+  std::set<Key> wanted;
   for (const Item& item : items) wanted.emplace(item.app_id, item.join_key);
   const ExternalTable keys = KeyTable("join_key", {wanted.begin(), wanted.end()});
   const auto ask = [node](const std::string& sql, const ExternalTable* table) { return node->Ask(sql, {}, table); };
@@ -181,21 +184,26 @@ Judge::Result Judge::Pass(size_t shard, uint64_t from_us, int64_t now_s, WhoseWo
                                               "(app_id, join_key) IN keys", ask, everywhere, &keys);
   RowWriter verdicts, work, days;
   std::vector<int64_t> touched;
-  std::set<std::pair<std::string, std::string>> judged;
+  std::set<Key> judged;
   for (const KeyRows& key : found) {
     PutVerdicts(key, now_s, &verdicts, &work, &touched);
     judged.emplace(key.app_id, key.join_key);
   }
   if (!found.empty()) cluster_->InsertAt(node, "verdicts", verdicts.Take());
+  PutLabels();
   // Else the node could die with the verdicts, and leave its word behind that they are made.
   if (!WaitForCopy(cluster_, shard, node)) return Result::kBehind;
+
+  std::set<Key> waiting;  // keys whose links cannot be followed yet
+  for (const Key& key : FollowLinks(node, {wanted.begin(), wanted.end()}, now_s, &waiting)) judged.insert(key);
 
   bool missing_any = false;
   for (const Item& item : items) {
     // Its rows are on their way to this node.
     const bool missing = judged.count({item.app_id, item.join_key}) == 0;
-    missing_any |= missing;
-    if (missing && item.due_us + kNoRowsUs > to_us) continue;
+    const bool waits = waiting.count({item.app_id, item.join_key}) != 0;
+    missing_any |= missing || waits;
+    if (waits || (missing && item.due_us + kNoRowsUs > to_us)) continue;
     work.Day(static_cast<int64_t>(item.due_us / kSecondUs)).U64(item.due_us).Text(item.app_id).Fixed16(item.join_key);
     work.U32(item.owner).U8(1);
   }
@@ -207,12 +215,56 @@ Judge::Result Judge::Pass(size_t shard, uint64_t from_us, int64_t now_s, WhoseWo
   return missing_any ? Result::kBehind : Result::kMore;
 }
 
+void Judge::PutLabels() {
+  try {
+    for (const Label& label : labels_.TakeNew()) {
+      cluster_->Insert(HashOf(label.app_id) % cluster_->shards(), TableName(Table::kLabels),
+                       RowWriter().Text(label.app_id).Text(label.dimension).Text(label.value).Take());
+    }
+  } catch (const StoreError&) {
+    labels_.Forget();
+    throw;
+  }
+}
+
+std::vector<Judge::Key> Judge::FollowLinks(Node* node, const std::vector<Key>& keys, int64_t now_s,
+                                           std::set<Key>* waiting) {
+  const ExternalTable table = KeyTable("link_key", keys);
+  const std::string answer =
+      node->Ask("SELECT app_id, link_key, max(number), groupUniqArrayIf(join_key, number = 0) FROM " +
+                    Local(cluster_->settings(), "links") +
+                    " WHERE (app_id, link_key) IN keys GROUP BY app_id, link_key FORMAT RowBinary",
+                {}, &table);
+  if (answer.empty()) return {};
+  // Who judges the other connection may ask any node for what links the two.
+  const bool may_follow = cluster_->AnswersBehindS() == 0;
+  std::vector<Key> followed;
+  std::map<size_t, RowWriter> work;  // by shard
+  RowReader row(answer);
+  while (row.More()) {
+    Key key;
+    key.first = row.Text();
+    key.second = row.Fixed16();
+    const bool attempted = row.U32() != 0;
+    for (const std::string& join_key : row.Fixed16s()) {
+      if (!attempted || !may_follow) continue;
+      RowWriter& rows = work[HashOf(join_key) % cluster_->shards()];
+      rows.Day(now_s).U64(stamps_->Next(now_s)).Text(key.first).Fixed16(join_key).U32(owner_).U8(0);
+    }
+    may_follow ? followed.push_back(key) : void(waiting->insert(key));
+  }
+  for (auto& [shard, rows] : work) cluster_->Insert(shard, TableName(Table::kWork), rows.Take());
+  return followed;
+}
+
 void Judge::PutVerdicts(const KeyRows& key, int64_t now_s, RowWriter* verdicts, RowWriter* work,
                         std::vector<int64_t>* days) {
-  const std::vector<Counted> counted = CountKey(key, {now_s, join_window_s_});
-  const uint64_t version = uint64_t{key.rows.size()} << 32 | static_cast<uint32_t>(now_s);
+  std::vector<Counted> counted = CountKey(key, {now_s, join_window_s_});
+  const uint64_t version = uint64_t{key.rows.size() + key.attempts} << 32 | static_cast<uint32_t>(now_s);
   std::set<int64_t> due;
   for (size_t i = 0; i < key.rows.size(); ++i) {
+    std::string& server_error = counted[i].joined.server_error;
+    server_error = labels_.FoldServerError(key.app_id, std::move(server_error));
     PutVerdict(key.rows[i], counted[i], version, verdicts);
     if (counted[i].decided_s > now_s) due.insert(counted[i].decided_s);
     const int64_t at_s = key.rows[i].end.view.ended_unix_s;

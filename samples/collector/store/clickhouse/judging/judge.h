@@ -6,11 +6,13 @@
 #define WHYDROP_COLLECTOR_CLICKHOUSE_JUDGE_H
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "samples/collector/store/clickhouse/engine/cluster.h"
+#include "samples/collector/store/clickhouse/engine/labels.h"
 #include "samples/collector/store/clickhouse/judging/ends.h"
 #include "samples/collector/store/clickhouse/stamp.h"
 
@@ -20,7 +22,10 @@ enum class WhoseWork { kOwn, kAll };
 
 class Judge {
  public:
-  Judge(Cluster* cluster, uint32_t join_window_s);
+  Judge(Cluster* cluster, Stamps* stamps, uint32_t join_window_s, Metrics* metrics);
+
+  // Labels that are in the engine already.
+  void Learn(const std::vector<Label>& labels) { labels_.Learn(labels); }
 
   // Work that this collector makes bears its number; that of others is left to them for a while.
   uint32_t owner() const { return owner_; }
@@ -34,6 +39,7 @@ class Judge {
   Result Pass(size_t shard, uint64_t from_us, int64_t now_s, WhoseWork whose);
 
  private:
+  using Key = std::pair<std::string, std::string>;  // app, join key or link key
   struct Item {
     uint64_t due_us = 0;
     std::string app_id;
@@ -42,11 +48,17 @@ class Judge {
   };
 
   std::vector<Item> DueItems(Node* node, uint64_t from_us, uint64_t to_us, WhoseWork whose);
+  void PutLabels();
+  // Has the connections judged again that other batches of their session speak of. Returns the keys that are link keys;
+  // those of them whose turn has not come are put into `waiting` instead.
+  std::vector<Key> FollowLinks(Node* node, const std::vector<Key>& keys, int64_t now_s, std::set<Key>* waiting);
   void PutVerdicts(const KeyRows& key, int64_t now_s, RowWriter* verdicts, RowWriter* work, std::vector<int64_t>* days);
 
   Cluster* const cluster_;
+  Stamps* const stamps_;
   const int64_t join_window_s_;
   const uint32_t owner_;
+  KnownLabels labels_;  // what servers saw
 };
 
 // Milliseconds since 1970 by this machine, whatever clock the store was given.

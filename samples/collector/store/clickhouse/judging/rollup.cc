@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "samples/collector/store/clickhouse/answers/count_sql.h"
 #include "samples/collector/store/clickhouse/engine/row_binary.h"
 #include "samples/collector/store/clickhouse/engine/tables.h"
 #include "samples/collector/store/clickhouse/judging/judge.h"
@@ -14,6 +15,9 @@ namespace {
 constexpr uint64_t kClocksDifferMs = 5000;
 constexpr uint64_t kReplacedKeptMs = 600000;
 constexpr int64_t kTimesTheWork = 10;
+const QuerySettings kOnePart = {{"min_insert_block_size_rows", "4000000000"},
+                                {"min_insert_block_size_bytes", "64000000000"}};
+
 }  // namespace
 
 std::vector<Rollup::Day> Rollup::ReadDays(Node* node) {
@@ -28,7 +32,7 @@ std::vector<Rollup::Day> Rollup::ReadDays(Node* node) {
     days[number].touched_ms = changes.U64();
   }
   const std::string counted = node->Ask("SELECT toUInt32(toUInt16(day)), max(generation) FROM " +
-                                        Local(settings, "hours") + " GROUP BY day FORMAT RowBinary");
+                                        Local(settings, "counts") + " WHERE facet = '' GROUP BY day FORMAT RowBinary");
   RowReader counts(counted);
   while (counts.More()) {
     const uint32_t number = counts.U32();
@@ -59,22 +63,15 @@ bool Rollup::Pass(size_t shard, Wait wait) {
   return true;
 }
 
-// One INSERT of one day is one part: an answer sees all of it or nothing.
+// One INSERT of one day is one part, however large: an answer sees all of it or nothing.
 void Rollup::Count(Node* node, const Day& day) {
   const Settings& settings = cluster_->settings();
   const std::string number = "toDate(" + std::to_string(day.number) + ")";
   const auto generation =
       static_cast<uint64_t>(std::max<int64_t>(MachineMs(), static_cast<int64_t>(day.generation) + 1));
-  const std::string dimensions =
-      "fine, app_id, counted_hour, kind, cause, outcome, app_version, counted_endpoint, counted_network, platform, "
-      "server_error, counted_findings, decided_s";
-  node->Ask("INSERT INTO " + Local(settings, "hours") + " SELECT " + number + ", toUInt64(" +
-            std::to_string(generation) + "), " + dimensions +
-            ", sum(connections) FROM (SELECT *, fine, at_s - at_s % 3600 "
-            "AS counted_hour, if(fine = 0, '', endpoint) AS counted_endpoint, if(fine = 0, '', network) AS "
-            "counted_network, if(fine = 0, toUInt32(0), findings) AS counted_findings FROM " +
-            Local(settings, "verdicts") + " FINAL ARRAY JOIN [toUInt8(0), toUInt8(1)] AS fine WHERE day = " + number +
-            ") GROUP BY " + dimensions);
+  node->Ask("INSERT INTO " + Local(settings, "counts") + " SELECT " + number + ", toUInt64(" +
+                std::to_string(generation) + "), * FROM (" + SelectDayCounts(settings, number) + ")",
+            kOnePart);
 }
 
 void Rollup::DropPartition(Node* node, const std::string& table, const std::string& partition) {
@@ -87,16 +84,17 @@ void Rollup::Purge(size_t shard, int64_t now_s) {
   Node* node = cluster_->Freshest(shard, &lag);
   if (node == nullptr) return;
   const std::string before = "toDate(" + std::to_string(std::max<int64_t>(now_s / kDayS - keep_days_, 0)) + ")";
-  const std::string replaced = node->Ask("SELECT toString(day), generation FROM " + Local(settings, "hours") +
-                                         " GROUP BY day, generation HAVING day < " + before +
-                                         " OR (day, generation) NOT IN (SELECT day, max(generation) FROM " +
-                                         Local(settings, "hours") + " GROUP BY day) FORMAT RowBinary");
+  const std::string replaced =
+      node->Ask("SELECT toString(day), generation FROM " + Local(settings, "counts") +
+                " WHERE facet = '' GROUP BY day, generation HAVING day < " + before +
+                " OR (day, generation) NOT IN (SELECT day, max(generation) FROM " + Local(settings, "counts") +
+                " WHERE facet = '' GROUP BY day) FORMAT RowBinary");
   RowReader generations(replaced);
   while (generations.More()) {
     const std::string day = generations.Text();
     const uint64_t generation = generations.U64();
     if (generation + kReplacedKeptMs > static_cast<uint64_t>(MachineMs())) continue;
-    DropPartition(node, "hours", "('" + day + "', " + std::to_string(generation) + ")");
+    DropPartition(node, "counts", "('" + day + "', " + std::to_string(generation) + ")");
   }
   for (const std::string& table : kTablesByDay) {
     // Nobody looks for work that lies so long.

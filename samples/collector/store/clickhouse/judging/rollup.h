@@ -1,4 +1,4 @@
-// Counts the verdicts of each day that changed by the hour, so that answers need not read every connection.
+// Counts the verdicts of each day that changed, so that answers need not read every connection.
 //
 // Thread rule: one thread at a time.
 #ifndef WHYDROP_COLLECTOR_CLICKHOUSE_ROLLUP_H

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "samples/collector/store/clickhouse/encoder.h"
+#include "samples/collector/store/clickhouse/engine/keys.h"
 #include "samples/collector/store/clickhouse/judging/ends.h"
 
 namespace whydrop::collector::clickhouse {
