@@ -43,9 +43,9 @@ class File {
   Status Facts(FileFacts* out) const;
   // Reads up to `size` bytes at `offset`; *read is less only at the end of the file.
   Status ReadAt(uint64_t offset, void* data, size_t size, size_t* read) const;
-  // kIo as well when the game has closed the handle, whose number may be another file's now.
+  // These two: kIo as well when the game has closed the handle, whose number may be another file's now.
   Status WriteAt(uint64_t offset, const void* data, size_t size) const;
-  Status Sync();
+  Status Sync() const;
   // An exclusive lock that ends with this process, kBusy if another process holds it. Where locks belong to the process,
   // closing any other File of the same file in it would release it: see OpeningUnlocks.
   Status TryLock();
@@ -68,7 +68,10 @@ Status EnsureDirectory(const std::string& path);
 // Names (not paths) of the regular entries of a directory, sorted, at most `limit` of them.
 Status ListDirectory(const std::string& path, size_t limit, std::vector<std::string>* names);
 
-Status RemoveFile(const std::string& path);                             // OK if it was not there
+// What is known of a file by its name. Opens nothing, so no lock is given away. kNotFound; kInvalid if it is no regular
+// file.
+Status LookAt(const std::string& path, FileFacts* out);
+Status RemoveFile(const std::string& path);  // OK if it was not there
 Status RenameReplacing(const std::string& from, const std::string& to);
 // Gives the file a second place without replacing: kExists if `to` is there. `from` is gone afterwards.
 Status RenameIfAbsent(const std::string& from, const std::string& to);

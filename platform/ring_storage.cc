@@ -23,6 +23,7 @@ Status RingStorage::CreateAs(StorageMode mode, const std::string& path, size_t s
 Status RingStorage::MakeFile(StorageMode mode, const std::string& path, size_t size, bool only_known_systems) {
   if (data_ != nullptr || size == 0) return {StatusKind::kInvalid, 0};
   if (mode == StorageMode::kVolatile) return AllocatePrivate(size);
+  path_ = path;  // before there is a file: it takes memory, and who runs out of it wants the file removed
   Status status = File::CreateNew(path, &file_);
   if (!status.ok()) return status;
   status = file_.TryLock();
@@ -38,7 +39,6 @@ Status RingStorage::MakeFile(StorageMode mode, const std::string& path, size_t s
     return status;
   }
   mode_ = mode;
-  path_ = path;
   writes_file_.store(mode == StorageMode::kFile);
   return OkStatus();
 }

@@ -33,6 +33,16 @@ Status CheckDirectory(const std::string& path) {
   return ours ? OkStatus() : Status{StatusKind::kInvalid, 0};
 }
 
+FileFacts FactsFrom(const struct stat& info) {
+  FileFacts facts;
+  facts.size_bytes = static_cast<uint64_t>(info.st_size);
+  // Anybody can set any time: beyond these seconds it would run over when told in milliseconds.
+  constexpr int64_t kMaxSeconds = int64_t{1} << 50;
+  const int64_t seconds = std::clamp(static_cast<int64_t>(info.st_mtim.tv_sec), -kMaxSeconds, kMaxSeconds);
+  facts.modified_unix_ms = seconds * 1000 + info.st_mtim.tv_nsec / 1000000;
+  return facts;
+}
+
 }  // namespace
 
 Status File::OpenExisting(const std::string& path, Mode mode, File* out) {
@@ -63,11 +73,7 @@ Status File::CreateNew(const std::string& path, File* out) {
 Status File::Facts(FileFacts* out) const {
   struct stat info = {};
   if (fstat(Descriptor(handle_), &info) != 0) return StatusFromErrno(errno);
-  out->size_bytes = static_cast<uint64_t>(info.st_size);
-  // Anybody can set any time: beyond these seconds it would run over when told in milliseconds.
-  constexpr int64_t kMaxSeconds = int64_t{1} << 50;
-  const int64_t seconds = std::clamp(static_cast<int64_t>(info.st_mtim.tv_sec), -kMaxSeconds, kMaxSeconds);
-  out->modified_unix_ms = seconds * 1000 + info.st_mtim.tv_nsec / 1000000;
+  *out = FactsFrom(info);
   return OkStatus();
 }
 
@@ -102,7 +108,10 @@ Status File::WriteAt(uint64_t offset, const void* data, size_t size) const {
   return OkStatus();
 }
 
-Status File::Sync() { return fsync(Descriptor(handle_)) == 0 ? OkStatus() : StatusFromErrno(errno); }
+Status File::Sync() const {
+  if (!StillNames(handle_, named_)) return {StatusKind::kIo, EBADF};
+  return fsync(Descriptor(handle_)) == 0 ? OkStatus() : StatusFromErrno(errno);
+}
 
 Status File::TryLock() {
   struct flock lock = {};
@@ -182,6 +191,14 @@ Status ListDirectory(const std::string& path, size_t limit, std::vector<std::str
   }
   closedir(directory);
   *names = first.Take();
+  return OkStatus();
+}
+
+Status LookAt(const std::string& path, FileFacts* out) {
+  struct stat info = {};
+  if (lstat(path.c_str(), &info) != 0) return StatusFromErrno(errno);
+  if (!S_ISREG(info.st_mode)) return {StatusKind::kInvalid, 0};
+  *out = FactsFrom(info);
   return OkStatus();
 }
 

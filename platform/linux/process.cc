@@ -4,7 +4,6 @@
 #include <pthread.h>
 #include <sys/mman.h>
 
-#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
@@ -23,17 +22,30 @@ WipedPage wiped_page;
 
 void ClearInChild() { memset(wiped_page.memory.load(), 0, wiped_page.size.load()); }
 
-// The number after `key` and a space at the start of a line.
-bool FindCounter(const std::string& text, const std::string& key, uint64_t* out) {
-  const std::string wanted = key + " ";
-  size_t line = 0;
-  while (text.compare(line, wanted.size(), wanted) != 0) {
-    line = text.find('\n', line);
-    if (line == std::string::npos) return false;
-    ++line;
+struct Word {
+  const char* text;
+  size_t size;
+  bool Is(const char* other) const { return size == strlen(other) && memcmp(text, other, size) == 0; }
+};
+
+// The next word of the line at `*at`, which moves behind it; empty at the line's end.
+Word NextWord(const char** at) {
+  *at += strspn(*at, " ");
+  const Word word = {*at, strcspn(*at, " \n")};
+  *at += word.size;
+  return word;
+}
+
+// The number behind the word that a line begins with.
+bool FindCounter(const std::string& text, const char* counter, uint64_t* out) {
+  for (const char* line = text.c_str(); *line != '\0'; line += *line == '\n' ? 1 : 0) {
+    if (NextWord(&line).Is(counter)) {
+      *out = strtoull(line, nullptr, 10);
+      return true;
+    }
+    line += strcspn(line, "\n");
   }
-  *out = strtoull(text.c_str() + line + wanted.size(), nullptr, 10);
-  return true;
+  return false;
 }
 
 // Path of this process in the unified hierarchy: the line that starts with "0::".
@@ -46,30 +58,19 @@ std::string OwnControlGroup() {
   return text.substr(start, text.find('\n', start) - start);
 }
 
-std::string NextWord(const std::string& line, size_t* at) {
-  const size_t start = line.find_first_not_of(' ', *at);
-  if (start == std::string::npos) return "";
-  *at = std::min(line.find(' ', start), line.size());
-  return line.substr(start, *at - start);
-}
-
 // Two lines of equal shape that begin with `group`: names, then values.
-bool ReadNetworkCounter(const char* file, const std::string& group, const char* counter, uint64_t* out) {
+bool ReadNetworkCounter(const char* file, const char* group, const char* counter, uint64_t* out) {
   std::string text;
   if (!ReadProcFile(file, &text)) return false;
-  const size_t names_at = text.find(group);
-  const size_t values_at = text.find("\n" + group, names_at == std::string::npos ? 0 : names_at);
-  if (names_at == std::string::npos || values_at == std::string::npos) return false;
-  const std::string names = text.substr(names_at, values_at - names_at);
-  const std::string values = text.substr(values_at + 1, text.find('\n', values_at + 1) - values_at - 1);
-  size_t name_at = 0;
-  size_t value_at = 0;
+  const char* names = strstr(text.c_str(), group);
+  const char* values = names == nullptr ? nullptr : strstr(names + 1, group);
+  if (values == nullptr) return false;
   while (true) {
-    const std::string name = NextWord(names, &name_at);
-    const std::string value = NextWord(values, &value_at);
-    if (name.empty() || value.empty()) return false;
-    if (name != counter) continue;
-    *out = strtoull(value.c_str(), nullptr, 10);
+    const Word name = NextWord(&names);
+    const Word value = NextWord(&values);
+    if (name.size == 0 || value.size == 0) return false;
+    if (!name.Is(counter)) continue;
+    *out = strtoull(value.text, nullptr, 10);
     return true;
   }
 }

@@ -88,7 +88,7 @@ void RingStorage::Sync(size_t offset, size_t size) const {
     const size_t before = offset % static_cast<size_t>(sysconf(_SC_PAGESIZE));
     msync(data_ + offset - before, size + before, MS_SYNC);
   }
-  if (mode_ == StorageMode::kFile) fdatasync(static_cast<int>(file_.handle()));
+  if (mode_ == StorageMode::kFile) (void)file_.Sync();
 }
 
 Status RingStorage::SetFileSize(size_t size) {

@@ -24,6 +24,9 @@ constexpr uint64_t kLockOffset = uint64_t{1} << 62;
 
 constexpr int64_t kUnixEpochInFileTimeMs = 11644473600000;
 
+// What has one of these is no regular file.
+constexpr DWORD kNoFile = FILE_ATTRIBUTE_DIRECTORY | FILE_ATTRIBUTE_REPARSE_POINT;
+
 HANDLE System(intptr_t handle) { return reinterpret_cast<HANDLE>(handle); }
 
 OVERLAPPED At(uint64_t offset) {
@@ -80,6 +83,14 @@ size_t BehindVolume(const std::wstring& path) {
     ++at;
   }
   return at;
+}
+
+FileFacts FactsFrom(DWORD size_high, DWORD size_low, const FILETIME& written) {
+  FileFacts facts;
+  facts.size_bytes = static_cast<uint64_t>(size_high) << 32 | size_low;
+  const uint64_t ticks = static_cast<uint64_t>(written.dwHighDateTime) << 32 | written.dwLowDateTime;
+  facts.modified_unix_ms = static_cast<int64_t>(ticks / 10000) - kUnixEpochInFileTimeMs;
+  return facts;
 }
 
 bool Exists(const std::wstring& path) { return GetFileAttributesW(path.c_str()) != INVALID_FILE_ATTRIBUTES; }
@@ -144,7 +155,6 @@ Status File::OpenExisting(const std::string& path, Mode mode, File* out) {
   BY_HANDLE_FILE_INFORMATION info = {};
   if (GetFileType(file.get()) != FILE_TYPE_DISK) return {StatusKind::kInvalid, 0};
   if (!GetFileInformationByHandle(file.get(), &info)) return StatusFromWindows(GetLastError());
-  constexpr DWORD kNoFile = FILE_ATTRIBUTE_DIRECTORY | FILE_ATTRIBUTE_REPARSE_POINT;
   if ((info.dwFileAttributes & kNoFile) != 0 || info.nNumberOfLinks != 1 || !BelongsToUser(file.get(), nullptr)) {
     return {StatusKind::kInvalid, 0};
   }
@@ -170,10 +180,7 @@ Status File::CreateNew(const std::string& path, File* out) {
 Status File::Facts(FileFacts* out) const {
   BY_HANDLE_FILE_INFORMATION info = {};
   if (!GetFileInformationByHandle(System(handle_), &info)) return StatusFromWindows(GetLastError());
-  out->size_bytes = static_cast<uint64_t>(info.nFileSizeHigh) << 32 | info.nFileSizeLow;
-  const uint64_t ticks =
-      static_cast<uint64_t>(info.ftLastWriteTime.dwHighDateTime) << 32 | info.ftLastWriteTime.dwLowDateTime;
-  out->modified_unix_ms = static_cast<int64_t>(ticks / 10000) - kUnixEpochInFileTimeMs;
+  *out = FactsFrom(info.nFileSizeHigh, info.nFileSizeLow, info.ftLastWriteTime);
   return OkStatus();
 }
 
@@ -208,7 +215,7 @@ Status File::WriteAt(uint64_t offset, const void* data, size_t size) const {
   return OkStatus();
 }
 
-Status File::Sync() { return FlushFileBuffers(System(handle_)) ? OkStatus() : StatusFromWindows(GetLastError()); }
+Status File::Sync() const { return FlushFileBuffers(System(handle_)) ? OkStatus() : StatusFromWindows(GetLastError()); }
 
 Status File::TryLock() {
   const DWORD error = Persist(ERROR_LOCK_VIOLATION, ERROR_IO_PENDING, [&] {
@@ -275,6 +282,17 @@ Status ListDirectory(const std::string& path, size_t limit, std::vector<std::str
   FindClose(search);
   if (error != ERROR_NO_MORE_FILES) return StatusFromWindows(error);
   *names = first.Take();
+  return OkStatus();
+}
+
+Status LookAt(const std::string& path, FileFacts* out) {
+  std::wstring wide;
+  const Status status = WidePath(path, &wide);
+  if (!status.ok()) return status;
+  WIN32_FILE_ATTRIBUTE_DATA info = {};
+  if (!GetFileAttributesExW(wide.c_str(), GetFileExInfoStandard, &info)) return StatusFromWindows(GetLastError());
+  if ((info.dwFileAttributes & kNoFile) != 0) return {StatusKind::kInvalid, 0};
+  *out = FactsFrom(info.nFileSizeHigh, info.nFileSizeLow, info.ftLastWriteTime);
   return OkStatus();
 }
 

@@ -129,7 +129,7 @@ whydrop_conn WHYDROP_CALL whydrop_conn_open(const whydrop_conn_info* info) {
   const size_t token_size = TokenSize(session, copy.token);
   identity.has_token = token_size != 0;
   if (identity.has_token) identity.token_hash = session->HashOf(copy.token, token_size);
-  identity.previous = whydrop::ConnectionTable::NumberIn(session->epoch(), copy.previous);
+  identity.previous = session->NumberIn(copy.previous);
   return session->Open(identity);
 }
 
@@ -217,7 +217,7 @@ void WHYDROP_CALL whydrop_note_exit(int32_t exit_reason) {
 }
 
 void WHYDROP_CALL whydrop_mark_crash(uint32_t code, const char* report_id) {
-  Session* session = Session::Current();
+  Session* session = Session::Crashing();
   if (session == nullptr) return;
   const LastErrorKeeper keep;
   whydrop::platform::CrashFacts facts;

@@ -3,10 +3,10 @@
 namespace whydrop {
 namespace {
 
-// Takes the marker for one thread while its fields are written; a value of its own would be a state that readers of the
-// file must know, so the highest bit of `reserved` serves.
-bool Enter(CrashMarker* crash) { return crash->reserved.exchange(1, std::memory_order_acquire) == 0; }
-void Leave(CrashMarker* crash) { crash->reserved.store(0, std::memory_order_release); }
+// Takes the marker for one thread while its fields are written. Not a value of `state`: readers of the file would have
+// to know it.
+bool Enter(CrashMarker* crash) { return crash->claim.exchange(1, std::memory_order_acquire) == 0; }
+void Leave(CrashMarker* crash) { crash->claim.store(0, std::memory_order_release); }
 
 // Byte by byte: memcpy and strlen are not on the list of what a signal handler may call everywhere.
 void CopyBounded(char* to, size_t capacity, const char* from, size_t size) {

@@ -102,7 +102,7 @@ struct CrashMarker {
   std::atomic<uint64_t> at_ms;
   std::atomic<uint64_t> alive_ms;   // worker: its last tick after the fault
   std::atomic<uint32_t> recovered;  // how often a marker was written and revoked
-  std::atomic<uint32_t> reserved;
+  std::atomic<uint32_t> claim;      // 1: a thread is writing the marker
   char module[kMaxModuleBytes];
   char report_id[40];
 };

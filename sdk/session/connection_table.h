@@ -56,9 +56,13 @@ class ConnectionTable {
   // Makes the handle stale. Exactly one of racing callers gets true and may end the record.
   bool Claim(whydrop_conn conn);
 
-  // The number in a handle of this epoch, also of an ended connection; 0 for a foreign one.
-  static uint32_t NumberIn(uint16_t epoch, whydrop_conn conn) {
-    return (conn >> 48) == epoch ? static_cast<uint32_t>((conn >> 24) & 0xFFFFFFu) : 0;
+  // The number in a handle of this epoch, also of an ended connection, of which `newest` is the last so far; 0 for a
+  // foreign one. The upper bits that the handle lacks make it the youngest connection that it can be.
+  static uint32_t NumberIn(uint16_t epoch, whydrop_conn conn, uint64_t newest) {
+    constexpr uint64_t kLowBits = 0xFFFFFF;
+    if ((conn >> 48) != epoch) return 0;
+    const uint64_t age = (newest - (conn >> 24)) & kLowBits;
+    return age < newest ? static_cast<uint32_t>(newest - age) : 0;
   }
 
   // The socket of an open connection. A writer that finds another one at work gives up: the connection is then recorded

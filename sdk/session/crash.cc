@@ -8,18 +8,13 @@
 namespace whydrop {
 namespace {
 
-Session* CrashingSession() {
-  const ProcessCell* cell = g_process_cell.load(std::memory_order_acquire);
-  return cell == nullptr ? nullptr : cell->crashing.load(std::memory_order_acquire);
-}
-
 bool OnCrash(const platform::CrashFacts& facts) {
-  Session* session = CrashingSession();
+  Session* session = Session::Crashing();
   return session != nullptr && session->MarkCrashed(facts, nullptr, 0);
 }
 
 void OnReturned(uint64_t thread_id) {
-  Session* session = CrashingSession();
+  Session* session = Session::Crashing();
   if (session != nullptr) session->MarkFaultReturned(thread_id);
 }
 

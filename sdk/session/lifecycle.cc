@@ -23,7 +23,8 @@ struct Lifecycle {
   enum class End { kStop, kExit };
 
   static whydrop_result Start(Settings&& settings);
-  static whydrop_result Launch(Session* session);
+  static bool Launch(Session* session);
+  static void Abandon(Session* session);
   static void Identify(Session* session, RingIdentity* identity);
   static bool MakeStorage(Session* session, const RingIdentity& identity);
   static void InstallHooks(Session* session);
@@ -149,26 +150,26 @@ void Lifecycle::InstallHooks(Session* session) {
   platform::AttachThreadForCrashes();
 }
 
-whydrop_result Lifecycle::Launch(Session* session) {
+// False, or an exception: there was no memory, and what was made is to be abandoned.
+bool Lifecycle::Launch(Session* session) {
   RingIdentity identity;
   Identify(session, &identity);
-  if (!MakeStorage(session, identity) || !session->connections_.Allocate(session->settings_.layout.max_connections)) {
-    session->storage_.Discard();
-    return WHYDROP_ERROR_NO_MEMORY;
-  }
+  if (!MakeStorage(session, identity)) return false;
+  if (!session->connections_.Allocate(session->settings_.layout.max_connections)) return false;
   session->storage_mode_.store(static_cast<int32_t>(session->storage_.mode()), std::memory_order_relaxed);
   session->writer_.Format(&session->storage_, session->settings_.layout, identity);
   ProcessCell* cell = g_process_cell.load(std::memory_order_acquire);
   cell->crashing.store(session, std::memory_order_release);
   InstallHooks(session);
-  if (!session->worker_.Start(session).ok()) {
-    cell->crashing.store(nullptr, std::memory_order_release);
-    if (session->hooks_installed_) platform::UninstallCrashHooks();
-    session->storage_.Discard();
-    return WHYDROP_ERROR_NO_MEMORY;
-  }
+  if (!session->worker_.Start(session).ok()) return false;
   cell->current.store(session, std::memory_order_release);
-  return WHYDROP_OK;
+  return true;
+}
+
+void Lifecycle::Abandon(Session* session) {
+  g_process_cell.load(std::memory_order_acquire)->crashing.store(nullptr, std::memory_order_release);
+  if (session->hooks_installed_) platform::UninstallCrashHooks();
+  session->storage_.Discard();
 }
 
 bool Lifecycle::EarlierWorkerIsGone() {
@@ -189,10 +190,11 @@ whydrop_result Lifecycle::Start(Settings&& settings) {
     return WHYDROP_ERROR_ALREADY_STARTED;
   }
   whydrop_result result = WHYDROP_ERROR_NO_MEMORY;
+  Session* session = nullptr;
   WHYDROP_GUARD_BEGIN
   if (!EarlierWorkerIsGone()) {
     result = WHYDROP_ERROR_ALREADY_STARTED;
-  } else if (auto* session = new (std::nothrow) Session) {
+  } else if ((session = new (std::nothrow) Session) != nullptr) {
     session->older_ = newest;
     newest = session;
     session->settings_ = std::move(settings);
@@ -200,9 +202,10 @@ whydrop_result Lifecycle::Start(Settings&& settings) {
     do {
       session->epoch_ = static_cast<uint16_t>(g_epoch.fetch_add(1, std::memory_order_relaxed) + 1);
     } while (session->epoch_ == 0);
-    result = Launch(session);
+    if (Launch(session)) result = WHYDROP_OK;
   }
-  WHYDROP_GUARD_END(result = WHYDROP_ERROR_NO_MEMORY)
+  WHYDROP_GUARD_END((void)result)
+  if (result != WHYDROP_OK && session != nullptr) Abandon(session);
   if (result == WHYDROP_OK && !g_exit_hook_registered.exchange(true)) {
     platform::PinLibrary();
     RegisterExitHook();

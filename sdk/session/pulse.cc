@@ -183,14 +183,8 @@ void Worker::SeeDevice(const platform::NetworkEvent& event) {
   } else if (!repeat) {
     writer.CountLoss(Loss::kEventsDropped);
   }
-  if (!is_link) return;
-  links_changed_ = true;
-  const uint64_t now_ms = writer.NowMs();
-  if (down) links_.NoteDown(event.interface_index, now_ms);
-  session_->connections().ForEachOpen([&](LiveConnection* live) {
-    if (live->link_index.load(std::memory_order_relaxed) != event.interface_index) return;
-    live->link_down_ms.store(down ? now_ms : 0, std::memory_order_relaxed);
-  });
+  links_changed_ = links_changed_ || is_link;
+  if (down) links_.NoteDown(event.interface_index, writer.NowMs());
 }
 
 void Worker::RecheckLinks() {

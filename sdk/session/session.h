@@ -43,8 +43,15 @@ class Session {
  public:
   // The running session, nullptr if there is none.
   static Session* Current();
+  // Whom a crash is told to: the running one, also while the process exits. Signal-safe.
+  static Session* Crashing();
 
   // --- recording calls; strings are already bounded
+  // The number of a connection of this session, also of an ended one; 0 for any other handle.
+  uint32_t NumberIn(whydrop_conn conn) const {
+    const uint64_t newest = writer_.life()->connections_opened.load(std::memory_order_relaxed);
+    return ConnectionTable::NumberIn(epoch_, conn, newest);
+  }
   std::array<uint8_t, kTokenHashBytes> HashOf(const char* token, size_t size) const;
   whydrop_conn Open(const ConnectionIdentity& identity);
   void SetToken(whydrop_conn conn, const char* token, size_t size);  // size 0: none
@@ -158,7 +165,7 @@ extern const platform::CrashSink kCrashSink;
 // Where the pointers lie: zeros in a forked child.
 struct ProcessCell {
   std::atomic<Session*> current;
-  std::atomic<Session*> crashing;  // whom a crash is told to: outlives `current` while the process exits
+  std::atomic<Session*> crashing;  // outlives `current` while the process exits
   std::atomic<Session*> leaving;   // stopped, its worker not yet gone
   std::atomic<uint32_t> phase;     // Lifecycle::Phase
 };
@@ -167,6 +174,11 @@ extern std::atomic<ProcessCell*> g_process_cell;  // nullptr before the first st
 inline Session* Session::Current() {
   const ProcessCell* cell = g_process_cell.load(std::memory_order_acquire);
   return cell == nullptr ? nullptr : cell->current.load(std::memory_order_acquire);
+}
+
+inline Session* Session::Crashing() {
+  const ProcessCell* cell = g_process_cell.load(std::memory_order_acquire);
+  return cell == nullptr ? nullptr : cell->crashing.load(std::memory_order_acquire);
 }
 
 }  // namespace whydrop

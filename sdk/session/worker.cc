@@ -123,13 +123,14 @@ void Worker::Run() {
 
 void Worker::Prepare() {
   const Settings& settings = session_->settings();
+  Status opened;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     // Who asked before finds no waiter, and is served before the first wait. Without one, requests wait for the pulse.
-    waiter_.emplace();
-    if (!waiter_->Open().ok()) settings.upload.log.Write(LogLevel::kWarning, "the worker cannot be woken at once");
+    opened = waiter_.emplace().Open();
     waiter_->Wake();  // for them: the pulse that follows their work comes at once
   }
+  if (!opened.ok()) settings.upload.log.Write(LogLevel::kWarning, "the worker cannot be woken at once");
   session_->storage().Prefault();
   if ((settings.flags & WHYDROP_FLAG_NO_NETWORK_WATCH) == 0) {
     const Status status = watch_.emplace().Open();

@@ -97,7 +97,7 @@ class Worker {
   std::atomic<uint64_t> no_route_rise_{0};
   std::atomic<uint64_t> refused_retransmits_{0}, first_refused_{0};
 
-  std::mutex mutex_;  // of what follows; never held during I/O
+  std::mutex mutex_;  // of what follows; never held during I/O or a call into the game
   std::condition_variable answered_;
   std::optional<platform::Waiter> waiter_;  // waited on without the mutex; ends with the worker
   uint64_t asked_[kRequests] = {};

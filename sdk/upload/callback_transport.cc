@@ -1,4 +1,4 @@
-
+// The game's own transport: asked on a thread of its own, because it may take its time.
 #include "platform/worker.h"
 #include "upload/http_transport.h"
 

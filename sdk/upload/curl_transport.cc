@@ -93,6 +93,7 @@ class CurlTransport : public HttpTransport {
     transfer.easy = curl_.easy_init();
     transfer.multi = curl_.multi_init();
     transfer.received = new Received;
+    transfer.received->body.reserve(kMaxResponseBytes);  // nothing may be thrown through the library
     CURLcode result = CURLE_FAILED_INIT;
     if (transfer.easy != nullptr && transfer.multi != nullptr && Prepare(request, &transfer)) {
       if (!Run(&transfer, stop, &result)) return false;

@@ -10,6 +10,7 @@
 #include "platform/file.h"
 #include "platform/identity.h"
 #include "platform/process.h"
+#include "ring/index_sort.h"
 #include "upload/gzip.h"
 
 namespace whydrop {
@@ -38,16 +39,21 @@ bool EndsWith(const std::string& text, const std::string& suffix) {
 }
 
 std::vector<std::string> NamesWith(const std::string& directory, const char* suffix, bool* listed = nullptr) {
-  std::vector<std::string> names;
-  const bool ok = platform::ListDirectory(directory, kListLimit, &names).ok();
-  if (!ok) names.clear();
+  std::vector<std::string> all, names;
+  const bool ok = platform::ListDirectory(directory, kListLimit, &all).ok();
   if (listed != nullptr) *listed = ok;
-  names.erase(std::remove_if(names.begin(), names.end(), [&](const std::string& n) { return !EndsWith(n, suffix); }),
-              names.end());
+  for (std::string& name : all) {
+    if (EndsWith(name, suffix)) names.push_back(static_cast<std::string&&>(name));
+  }
   return names;
 }
 
 int64_t AgeMs(const platform::FileFacts& facts) { return platform::WallUnixMs() - facts.modified_unix_ms; }
+
+bool IsEarlier(const void* times, uint32_t a, uint32_t b) {
+  const auto* all = static_cast<const int64_t*>(times);
+  return all[a] != all[b] ? all[a] < all[b] : a < b;
+}
 
 // Frozen facts as 16 bytes: flags, then the time since death.
 std::string EncodeFacts(const HarvestFacts& facts) {
@@ -130,10 +136,6 @@ class Harvester {
     if (!status.ok())
       config_.log.Write(LogLevel::kWarning, "cannot sync the state directory (error %d)", status.native);
   }
-  bool Exists(const std::string& name) const {
-    const std::vector<std::string> names = NamesWith(config_.directory, kRingSuffix);
-    return std::binary_search(names.begin(), names.end(), name);
-  }
 
   Claim Take(const std::string& name, platform::File* file, platform::FileFacts* facts, RingIdentity* identity) const;
   bool MayLive(const RingIdentity& identity, bool locked, const platform::FileFacts& facts) const;
@@ -166,7 +168,8 @@ Harvester::Claim Harvester::Take(const std::string& name, platform::File* file, 
   const Status lock = file->TryLock();
   const bool busy = lock.kind == StatusKind::kBusy;
   // Another harvester may have finished between the opening and the lock: its ring is gone, its batches may be sent.
-  if (!busy && !Exists(name)) return Claim::kNotNow;
+  platform::FileFacts still_there;
+  if (!busy && !platform::LookAt(path, &still_there).ok()) return Claim::kNotNow;
 
   uint8_t header[kHeaderBytes];
   size_t read = 0;
@@ -276,33 +279,32 @@ void Harvester::MoveAside(const std::string& name) {
 
 // Damaged files are kept for a while for those who want to know why, facts of rings that are gone are not.
 void Harvester::CleanUp() const {
-  std::vector<std::pair<int64_t, std::string>> bad;
+  std::vector<std::string> bad;
+  std::vector<int64_t> written_unix_ms;
   for (const std::string& name : NamesWith(config_.directory, kBadSuffix)) {
-    platform::File file;
     platform::FileFacts facts;
-    const bool readable =
-        platform::File::OpenExisting(PathOf(name), platform::File::Mode::kRead, &file).ok() && file.Facts(&facts).ok();
-    if (readable && AgeMs(facts) > kMonthMs) {
+    if (platform::LookAt(PathOf(name), &facts).ok() && AgeMs(facts) > kMonthMs) {
       Remove(name);
     } else {
-      bad.emplace_back(facts.modified_unix_ms, name);
+      bad.push_back(name);
+      written_unix_ms.push_back(facts.modified_unix_ms);
     }
   }
-  std::sort(bad.begin(), bad.end());
-  for (size_t i = 0; i + kMaxBadFiles < bad.size(); ++i) Remove(bad[i].second);
+  size_t left = bad.size();
+  for (const uint32_t i : SortedIndexes(written_unix_ms.data(), written_unix_ms.size(), IsEarlier)) {
+    if (left-- > kMaxBadFiles) Remove(bad[i]);
+  }
 
   // Left by a process that died while it wrote a file.
   for (const std::string& name : NamesWith(config_.directory, kTemporarySuffix)) {
-    platform::File file;
     platform::FileFacts facts;
-    const bool readable =
-        platform::File::OpenExisting(PathOf(name), platform::File::Mode::kRead, &file).ok() && file.Facts(&facts).ok();
-    if (!readable || AgeMs(facts) > kDayMs) Remove(name);
+    if (!platform::LookAt(PathOf(name), &facts).ok() || AgeMs(facts) > kDayMs) Remove(name);
   }
 
-  const std::string suffix = kFactsSuffix;
   for (const std::string& name : NamesWith(config_.directory, kFactsSuffix)) {
-    if (!Exists(name.substr(0, name.size() - suffix.size()) + kRingSuffix)) Remove(name);
+    const std::string ring = name.substr(0, name.size() - std::strlen(kFactsSuffix)) + kRingSuffix;
+    platform::FileFacts facts;
+    if (platform::LookAt(PathOf(ring), &facts).kind == StatusKind::kNotFound) Remove(name);
   }
 }
 

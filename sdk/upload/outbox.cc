@@ -1,12 +1,11 @@
 #include "upload/outbox.h"
 
-#include <algorithm>
 #include <cstring>
-#include <tuple>
 
 #include "core/bytes.h"
 #include "core/crc32c.h"
 #include "platform/file.h"
+#include "ring/index_sort.h"
 #include "whydrop/whydrop.h"
 
 namespace whydrop {
@@ -62,8 +61,16 @@ bool ParseName(const std::string& name, Outbox::Entry* out) {
   const size_t suffix = ParseNumber(name, part, '.', &out->part);
   if (suffix == std::string::npos || name.compare(suffix - 1, std::string::npos, kSuffix) != 0) return false;
   out->name = name;
-  out->session = name.substr(0, 32);
   return true;
+}
+
+bool IsOlder(const void* entries, uint32_t a, uint32_t b) {
+  const Outbox::Entry& left = static_cast<const Outbox::Entry*>(entries)[a];
+  const Outbox::Entry& right = static_cast<const Outbox::Entry*>(entries)[b];
+  if (left.modified_unix_ms != right.modified_unix_ms) return left.modified_unix_ms < right.modified_unix_ms;
+  const int session = left.name.compare(0, 32, right.name, 0, 32);
+  if (session != 0) return session < 0;
+  return left.rotation != right.rotation ? left.rotation < right.rotation : left.part < right.part;
 }
 
 }  // namespace
@@ -125,27 +132,32 @@ Status Outbox::Put(const BatchFile& batch) const {
   return platform::WriteDurablyIfAbsent(PathOf(BatchFileName(batch)), bytes.data(), bytes.size(), &existed);
 }
 
-std::vector<Outbox::Entry> Outbox::List() const {
+std::vector<Outbox::Entry> Outbox::Names() const {
   std::vector<std::string> names;
   std::vector<Entry> entries;
   if (!platform::ListDirectory(directory_, kListLimit, &names).ok()) return entries;
   for (const std::string& name : names) {
     Entry entry;
-    if (!ParseName(name, &entry)) continue;
-    platform::File file;
+    if (ParseName(name, &entry)) entries.push_back(static_cast<Entry&&>(entry));
+  }
+  return entries;
+}
+
+std::vector<Outbox::Entry> Outbox::List() const {
+  std::vector<Entry> entries = Names();
+  for (Entry& entry : entries) {
     platform::FileFacts facts;
-    // A file that cannot be opened stays in the list: Load then finds out what it is.
-    entry.known = platform::File::OpenExisting(PathOf(name), platform::File::Mode::kRead, &file).ok() &&
-                  file.Facts(&facts).ok();
+    // A file that cannot be looked at stays in the list: Load then finds out what it is.
+    entry.known = platform::LookAt(PathOf(entry.name), &facts).ok();
     entry.size_bytes = facts.size_bytes;
     entry.modified_unix_ms = facts.modified_unix_ms;
-    entries.push_back(static_cast<Entry&&>(entry));
   }
-  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
-    return std::tie(a.modified_unix_ms, a.session, a.rotation, a.part) <
-           std::tie(b.modified_unix_ms, b.session, b.rotation, b.part);
-  });
-  return entries;
+  std::vector<Entry> oldest_first;
+  oldest_first.reserve(entries.size());
+  for (const uint32_t i : SortedIndexes(entries.data(), entries.size(), IsOlder)) {
+    oldest_first.push_back(static_cast<Entry&&>(entries[i]));
+  }
+  return oldest_first;
 }
 
 Status Outbox::Load(const Entry& entry, BatchFile* out) const {
@@ -211,7 +223,7 @@ OutboxLosses Outbox::EnforceQuota(int32_t role, int64_t now_unix_ms) const {
 }
 
 void Outbox::Clear() const {
-  for (const Entry& entry : List()) (void)Remove(entry);  // what cannot be removed now is tried again at the next call
+  for (const Entry& entry : Names()) (void)Remove(entry);  // what cannot be removed now is tried again at the next call
 }
 
 }  // namespace whydrop

@@ -51,7 +51,7 @@ class Outbox {
 
   struct Entry {
     std::string name;
-    std::string session;  // hex
+    std::string session() const { return name.substr(0, 32); }  // hex
     uint32_t rotation = 0;
     uint32_t part = 0;
     bool known = false;  // the two below; false: the file could not be looked at just now
@@ -63,6 +63,8 @@ class Outbox {
   Status Put(const BatchFile& batch) const;
   // Oldest first. Foreign names are not in it.
   std::vector<Entry> List() const;
+  // How many List would name, without a look at each.
+  size_t Count() const { return Names().size(); }
   // kNotFound, or kIo: it could not be read just now. Anything else: the file is damaged, was moved aside, out of List,
   // and is lost.
   Status Load(const Entry& entry, BatchFile* out) const;
@@ -78,6 +80,7 @@ class Outbox {
 
  private:
   std::string PathOf(const std::string& name) const { return directory_ + "/" + name; }
+  std::vector<Entry> Names() const;
   std::string directory_;
   Log log_;
 };

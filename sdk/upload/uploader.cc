@@ -19,14 +19,11 @@ namespace {
 
 constexpr char kDisabledFile[] = "/disabled";
 
-// What a rotation of a running server tells of the flow ring and the close totals, and what is told once it is
-// finished.
-void PlanTold(const RingContents& ring, BatchScope* scope, RingWriter::Told* told) {
-  scope->flow_from = scope->flow_to = ring.life.flow_told;
-  for (const RingConnection& connection : ring.connections) {
-    if (connection.key_index == kFlowRingKeyIndex) scope->flow_to = std::max(scope->flow_to, connection.flow_index + 1);
-  }
-  told->flow_index = scope->flow_to;
+// What a rotation of a running server tells of the flow ring, up to `flow_read`, and of the close totals, and what is
+// told once it is finished.
+void PlanTold(const RingContents& ring, uint64_t flow_read, BatchScope* scope, RingWriter::Told* told) {
+  scope->flow_from = ring.life.flow_told;
+  scope->flow_to = told->flow_index = flow_read;
   const std::vector<TotalShare> shares = ShareTotals(ring, *scope);
   for (size_t i = 0; i < shares.size(); ++i) {
     const uint64_t count = ring.totals[i].settled + shares[i].in_scope + shares[i].repeats;
@@ -99,26 +96,26 @@ struct Uploader::Impl {
     const OutboxLosses losses = outbox.EnforceQuota(config.role, platform::WallUnixMs());
     Lose(Loss::kBatchesDropped, losses.batches);
     Lose(Loss::kBytesDropped, losses.bytes);
-    counters->waiting.store(outbox.List().size(), std::memory_order_relaxed);
+    counters->waiting.store(outbox.Count(), std::memory_order_relaxed);
   }
 
   // A batch may be sent only when all of its rotation is durable: once the ring is gone, or, of this server's own ring,
   // once the rotation is sealed. Until then a harvest of the same ring may still go on.
-  bool MaySend(const Outbox::Entry& entry, const std::vector<std::string>& names) const {
-    if (entry.session == SessionHex(own->identity().session_id)) {
+  bool MaySend(const Outbox::Entry& entry) const {
+    const std::string session = entry.session();
+    if (session == SessionHex(own->identity().session_id)) {
       return entry.rotation < own->life()->rotation.load(std::memory_order_relaxed);
     }
-    return !std::binary_search(names.begin(), names.end(), entry.session + ".ring");
+    // Asked after the batches were listed: a ring that is gone now was gone or finished then.
+    platform::FileFacts facts;
+    return platform::LookAt(config.directory + "/" + session + ".ring", &facts).kind == StatusKind::kNotFound;
   }
 
   std::vector<Outbox::Entry> Sendable() const {
-    std::vector<std::string> names;
-    std::vector<Outbox::Entry> entries = outbox.List();
-    // Listed after the batches: a ring that is gone now was gone or finished when they were listed.
-    if (!platform::ListDirectory(config.directory, 65536, &names).ok()) return {};
-    entries.erase(std::remove_if(entries.begin(), entries.end(),
-                                 [&](const Outbox::Entry& entry) { return !MaySend(entry, names); }),
-                  entries.end());
+    std::vector<Outbox::Entry> entries;
+    for (Outbox::Entry& entry : outbox.List()) {
+      if (MaySend(entry)) entries.push_back(static_cast<Outbox::Entry&&>(entry));
+    }
     return entries;
   }
 
@@ -170,7 +167,7 @@ void Uploader::Impl::Disable() {
                      "cannot write %s%s (error %d): the collector is asked again at the next launch",
                      config.directory.c_str(), kDisabledFile, status.native);
   }
-  Lose(Loss::kBatchesRejected, outbox.List().size());
+  Lose(Loss::kBatchesRejected, outbox.Count());
   outbox.Clear();
   stopped_for_launch = true;
 }
@@ -270,9 +267,10 @@ bool Uploader::Seal() {
     if (!own.BeginSeal(&scope.key_from, &scope.key_to, &scope.rotation)) return true;
   }
   RingContents ring;
-  Status status = impl_->live_ring.Read(&ring);
+  LiveRing& live_ring = impl_->live_ring;
+  Status status = live_ring.Read(own.NowMs(), &ring);
   RingWriter::Told told;
-  PlanTold(ring, &scope, &told);
+  PlanTold(ring, live_ring.flow_read(), &scope, &told);
   if (status.ok()) {
     SessionReport report = ReportRunningSession(ring, ring.life.seal_reference_ms);
     report.open_connections = own.OpenConnections();
@@ -284,7 +282,7 @@ bool Uploader::Seal() {
     return false;
   }
   own.FinishSeal(told);
-  impl_->live_ring.Told();
+  live_ring.Told();
   impl_->KeepQuota();
   return true;
 }
@@ -300,7 +298,7 @@ SendResult Uploader::Send(const std::atomic<bool>& stop, bool ignore_backoff) {
     result = stop.load(std::memory_order_relaxed) ? SendResult::kStopped : impl_->SendOne(entry, stop);
     if (result != SendResult::kAllSent) break;
   }
-  counters_.waiting.store(impl_->outbox.List().size(), std::memory_order_relaxed);
+  counters_.waiting.store(impl_->outbox.Count(), std::memory_order_relaxed);
   // A pause that the collector asked for behind the last batch leaves nothing.
   if (result == SendResult::kLeft && impl_->Sendable().empty()) result = SendResult::kAllSent;
   return result;

@@ -119,10 +119,14 @@ const Death kDeaths[] = {
          Overflow(0);
        }).join();
      }},
-    {"exit_crash", WHYDROP_CAUSE_CLIENT_CRASH, SIGSEGV,
+    // What is registered before start runs after the session's own hook.
+    {"exit_crash", WHYDROP_CAUSE_CLIENT_CRASH, SIGSEGV, [] { exit(0); }, [] { atexit(Segfault); }},
+    {"exit_marked", WHYDROP_CAUSE_CLIENT_CRASH, 43, [] { exit(0); },
      [] {
-       // Registered before start, so it runs after the session's own hook.
-       exit(0);
+       atexit([] {
+         whydrop_mark_crash(43, "minidump-3");
+         _exit(3);
+       });
      }},
     {"marked", WHYDROP_CAUSE_CLIENT_CRASH, 42,
      [] {
@@ -169,7 +173,6 @@ const Death kDeaths[] = {
 };
 
 int RunChild(const std::string& name, const char* dir) {
-  if (name == "exit_crash") atexit(Segfault);
   for (const Death& death : kDeaths) {
     if (name == death.name && death.before_start != nullptr) death.before_start();
   }

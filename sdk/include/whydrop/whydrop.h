@@ -17,10 +17,10 @@
  *     are written only on success.
  *  5. Recording calls (conn_*, heartbeat, set_tag, note_exit, mark_crash,
  *     thread_attach) never block, allocate, log, or change errno or
- *     GetLastError(). They may be called from any thread, before start and after
- *     stop, where they do nothing. What could not be recorded is counted and
- *     reported. Only those marked "signal-safe" may be called from a signal
- *     handler.
+ *     GetLastError(); only thread_attach takes memory, for the stack that it
+ *     gives. They may be called from any thread, before start and after stop,
+ *     where they do nothing. What could not be recorded is counted and reported.
+ *     Only those marked "signal-safe" may be called from a signal handler.
  *  6. A game's socket is looked at only inside conn_connected, conn_failed,
  *     conn_peer_closed and conn_close, on the caller's thread, and only by calls
  *     that consume nothing. whydrop never reads SO_ERROR or the error queue,
@@ -228,7 +228,8 @@ typedef void(WHYDROP_CALL *whydrop_transport_fn)(const whydrop_request *request,
 
 /* Receives messages: level 1 error, 2 warning, 3 information, 4 debug. `message`
    is valid only during the call. Called on the worker thread and inside
-   whydrop_start, never from a recording call. */
+   whydrop_start, never from a recording call. Must not call whydrop_start,
+   whydrop_stop, whydrop_flush or whydrop_set_consent. */
 typedef void(WHYDROP_CALL *whydrop_log_fn)(int32_t level, const char *message, void *user);
 
 /* ------------------------------------------------------------ start and stop */
@@ -312,7 +313,8 @@ WHYDROP_API whydrop_result WHYDROP_CALL whydrop_get_stats(whydrop_stats *out);
 
 /* Changes the player's consent while running. DENIED deletes this session's ring
    and the outbox at once and goes on in volatile memory, for the rest of the
-   session. NOT_STARTED, INVALID_ARGUMENT. */
+   session. NOT_STARTED, INVALID_ARGUMENT; TIMEOUT: the background thread is held
+   up by the disk or by the game's transport, and deletes as soon as it is not. */
 WHYDROP_API whydrop_result WHYDROP_CALL whydrop_set_consent(int32_t consent);
 
 /* The library's version, "0.1.0". Static storage. */

@@ -106,6 +106,20 @@ TEST_CASE("a directory is no file, and what is not there is told apart") {
   CHECK(SyncDirectory(directory.File("none")).kind == StatusKind::kNotFound);
 }
 
+TEST_CASE("a look at a file says of its name what the open file says") {
+  const TestDirectory directory;
+  REQUIRE(Put(directory.File("a"), "four").ok());
+  File file;
+  FileFacts facts, looked;
+  REQUIRE(File::OpenExisting(directory.File("a"), File::Mode::kRead, &file).ok());
+  REQUIRE(file.Facts(&facts).ok());
+  REQUIRE(LookAt(directory.File("a"), &looked).ok());
+  CHECK(looked.size_bytes == 4);
+  CHECK(looked.modified_unix_ms == facts.modified_unix_ms);
+  CHECK(LookAt(directory.File("none"), &looked).kind == StatusKind::kNotFound);
+  CHECK(LookAt(directory.path(), &looked).kind == StatusKind::kInvalid);
+}
+
 TEST_CASE("a rename replaces or refuses to, as asked, also while somebody reads the file") {
   const TestDirectory directory;
   REQUIRE(Put(directory.File("a"), "one").ok());

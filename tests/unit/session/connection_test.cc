@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "scene.h"
+#include "session/connection_table.h"
 
 using whydrop_test::OpenTcp;
 using whydrop_test::Scene;
@@ -80,4 +81,18 @@ TEST_CASE("a refused connect is connect_refused") {
   CHECK(error == net::kConnectionRefused);
   CHECK(whydrop_conn_failed(conn, WHYDROP_OP_CONNECT, error) == WHYDROP_CAUSE_CONNECT_REFUSED);
   CHECK(whydrop_conn_close(conn, WHYDROP_CLOSE_NORMAL) == WHYDROP_CAUSE_CONNECT_REFUSED);
+}
+
+TEST_CASE("a handle names its connection also after more connections than fit into it") {
+  using whydrop::ConnectionTable;
+  const auto handle = [](uint64_t number) { return whydrop_conn{7} << 48 | (number & 0xFFFFFF) << 24 | 1; };
+  const uint64_t many = (uint64_t{1} << 24) + 1000;
+  CHECK(ConnectionTable::NumberIn(7, handle(5), 9) == 5);
+  CHECK(ConnectionTable::NumberIn(7, handle(many - 1), many) == many - 1);
+  CHECK(ConnectionTable::NumberIn(7, handle(2000), many) == 2000);
+  CHECK(ConnectionTable::NumberIn(7, handle(uint64_t{1} << 24), many) == uint64_t{1} << 24);
+  CHECK(ConnectionTable::NumberIn(7, handle(10), 9) == 0);
+  CHECK(ConnectionTable::NumberIn(7, handle(0), 9) == 0);
+  CHECK(ConnectionTable::NumberIn(7, handle(1), 0) == 0);
+  CHECK(ConnectionTable::NumberIn(8, handle(5), 9) == 0);
 }

@@ -39,7 +39,6 @@ Function* Next(Function*, const char* name) {
 CATCH(ssize_t, pread, -1, (int fd, void* to, size_t size, off_t at), (fd, to, size, at))
 CATCH(ssize_t, pwrite, -1, (int fd, const void* from, size_t size, off_t at), (fd, from, size, at))
 CATCH(int, fsync, -1, (int fd), (fd))
-CATCH(int, fdatasync, -1, (int fd), (fd))
 CATCH(int, fallocate, -1, (int fd, int mode, off_t at, off_t size), (fd, mode, at, size))
 CATCH(int, ftruncate, -1, (int fd, off_t size) noexcept, (fd, size))
 CATCH(int, rename, -1, (const char* from, const char* to) noexcept, (from, to))

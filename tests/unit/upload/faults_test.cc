@@ -58,6 +58,21 @@ bool WithFault(const Kind& kind, int n, Body body) {
   return WEXITSTATUS(status) == 42;
 }
 
+// Calls trial(kind, n), which says whether anything failed, for every kind and every n until there is nothing left to fail.
+template <typename Trial>
+void FailEverywhere(Trial trial) {
+  for (const Kind& kind : kKinds) {
+    CAPTURE(kind.name);
+    int n = 0;
+    for (bool struck = true; struck;) {
+      ++n;
+      CAPTURE(n);
+      struck = trial(kind, n);
+    }
+    CHECK(n > 20);
+  }
+}
+
 HarvestResult Harvest(const StateDirectory& state) {
   HarvestConfig config;
   config.directory = state.path;
@@ -108,76 +123,62 @@ TEST_CASE("a harvest in which anything fails is made good by the next one") {
   Harvest(peaceful);
   const std::set<std::string> expected = Batches(peaceful);
   REQUIRE(expected.size() == 2);
-  for (const Kind& kind : kKinds) {
-    CAPTURE(kind.name);
-    int n = 1;
-    for (;; ++n) {
-      CAPTURE(n);
-      StateDirectory state("/dev/shm");
-      fs::copy(pristine.path, state.path);
-      const auto harvest = [&state](Fault* fault) {
-        const uint64_t left = Harvest(state).rings_left;
-        fault->Disarm();
-        if (left == 0 && state.Count(".ring") != 0) _exit(44);  // a flush would say that all is sent
-      };
-      if (!WithFault(kind, n, harvest)) break;
-      Harvest(state);
-      CHECK(Batches(state) == expected);
-      CHECK(state.Count(".ring") == 0);
-      CHECK(state.Count(".bad") == 0);
-    }
-    CHECK(n > 20);
-  }
+  FailEverywhere([&](const Kind& kind, int n) {
+    StateDirectory state("/dev/shm");
+    fs::copy(pristine.path, state.path);
+    const auto harvest = [&state](Fault* fault) {
+      const uint64_t left = Harvest(state).rings_left;
+      fault->Disarm();
+      if (left == 0 && state.Count(".ring") != 0) _exit(44);  // a flush would say that all is sent
+    };
+    const bool struck = WithFault(kind, n, harvest);
+    Harvest(state);
+    CHECK(Batches(state) == expected);
+    CHECK(state.Count(".ring") == 0);
+    CHECK(state.Count(".bad") == 0);
+    return struck;
+  });
 }
 
 TEST_CASE("rotations in which anything fails, and the harvest of that server, tell every connection once") {
-  for (const Kind& kind : kKinds) {
-    CAPTURE(kind.name);
-    int n = 1;
-    for (;; ++n) {
-      CAPTURE(n);
-      StateDirectory state("/dev/shm");
-      if (!WithFault(kind, n, [&](Fault* fault) { Serve(state, fault, n, kind); })) break;
-      Harvest(state);
-      const Known known(state);
-      CHECK(known.tellings.size() == kConnections / 2);
-      for (const auto& telling : known.tellings) CHECK(telling.second == 1);
-      CHECK(known.open.size() == kConnections);
-      CHECK(known.sessions.rbegin()->first + 1 == known.sessions.size());
-      CHECK(known.sessions.rbegin()->second.end() == WHYDROP_CAUSE_CLIENT_KILLED);
-    }
-    CHECK(n > 20);
-  }
+  FailEverywhere([](const Kind& kind, int n) {
+    StateDirectory state("/dev/shm");
+    const bool struck = WithFault(kind, n, [&](Fault* fault) { Serve(state, fault, n, kind); });
+    Harvest(state);
+    const Known known(state);
+    CHECK(known.tellings.size() == kConnections / 2);
+    for (const auto& telling : known.tellings) CHECK(telling.second == 1);
+    CHECK(known.open.size() == kConnections);
+    CHECK(known.sessions.rbegin()->first + 1 == known.sessions.size());
+    CHECK(known.sessions.rbegin()->second.end() == WHYDROP_CAUSE_CLIENT_KILLED);
+    return struck;
+  });
 }
 
 TEST_CASE("a launch in which anything fails costs the game nothing") {
-  for (const Kind& kind : kKinds) {
-    CAPTURE(kind.name);
-    int n = 1;
-    for (;; ++n) {
-      CAPTURE(n);
-      StateDirectory state("/dev/shm");
-      const bool struck = WithFault(kind, n, [&state](Fault*) {
-        whydrop_config config;
-        WHYDROP_CONFIG_INIT(&config);
-        config.app_id = "sample.game";
-        config.app_version = "1.2.3";
-        config.state_dir = state.path.c_str();
-        const whydrop_result started = whydrop_start(&config);
-        whydrop_conn_info info = {sizeof info, WHYDROP_TCP, "gate-1", "token", nullptr, nullptr, 0};
-        const whydrop_conn conn = whydrop_conn_open(&info);
-        whydrop_conn_connected(conn, WHYDROP_NO_SOCKET);
-        whydrop_set_tag("map", "castle");
-        whydrop_heartbeat();
-        whydrop_conn_failed(conn, WHYDROP_OP_RECV, ECONNRESET);
-        const whydrop_cause cause = whydrop_conn_close(conn, WHYDROP_CLOSE_NORMAL);
-        (void)whydrop_flush(100);
-        whydrop_stop();
-        // Where there is room for a session, it records, whatever else there was no room for.
-        if (started == WHYDROP_OK && cause == WHYDROP_CAUSE_UNKNOWN) _exit(44);
-      });
-      if (!struck) break;
-    }
-    CHECK(n > 20);
-  }
+  FailEverywhere([](const Kind& kind, int n) {
+    StateDirectory state("/dev/shm");
+    return WithFault(kind, n, [&](Fault* fault) {
+      whydrop_config config;
+      WHYDROP_CONFIG_INIT(&config);
+      config.app_id = "sample.game";
+      config.app_version = "1.2.3";
+      config.state_dir = state.path.c_str();
+      const whydrop_result started = whydrop_start(&config);
+      whydrop_conn_info info = {sizeof info, WHYDROP_TCP, "gate-1", "token", nullptr, nullptr, 0};
+      const whydrop_conn conn = whydrop_conn_open(&info);
+      whydrop_conn_connected(conn, WHYDROP_NO_SOCKET);
+      whydrop_set_tag("map", "castle");
+      whydrop_heartbeat();
+      whydrop_conn_failed(conn, WHYDROP_OP_RECV, ECONNRESET);
+      const whydrop_cause cause = whydrop_conn_close(conn, WHYDROP_CLOSE_NORMAL);
+      (void)whydrop_flush(100);
+      whydrop_stop();
+      // Where there is room for a session, it records, whatever else there was no room for; otherwise it leaves nothing.
+      if (started == WHYDROP_OK && cause == WHYDROP_CAUSE_UNKNOWN) _exit(44);
+      fault->Disarm();
+      const bool left = StateDirectory::CountIn(state.path + "/sample.game", ".ring") != 0;
+      if (started != WHYDROP_OK && left && kind.fault == &g_allocations) _exit(45);
+    });
+  });
 }

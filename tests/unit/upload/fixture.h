@@ -19,9 +19,11 @@
 struct StateDirectory : TestDirectory {
   explicit StateDirectory(const std::string& root = Temporary()) : TestDirectory(root) {}
   const std::string& path = TestDirectory::path();
-  size_t Count(const std::string& suffix) const {
+  size_t Count(const std::string& suffix) const { return CountIn(path, suffix); }
+  static size_t CountIn(const std::string& directory, const std::string& suffix) {
     size_t count = 0;
-    for (const auto& entry : std::filesystem::directory_iterator(path)) {
+    std::error_code none;
+    for (const auto& entry : std::filesystem::directory_iterator(directory, none)) {
       const std::string name = entry.path().filename().u8string();
       if (name.size() > suffix.size() && name.substr(name.size() - suffix.size()) == suffix) ++count;
     }

@@ -2,6 +2,7 @@
 #include "platform/file.h"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -35,8 +36,26 @@ TEST_CASE("links, pipes and directories are not opened as files") {
   CHECK(File::OpenExisting(directory.File("pipe"), File::Mode::kRead, &file).kind == StatusKind::kInvalid);
   CHECK(File::OpenExisting(directory.path(), File::Mode::kRead, &file).kind == StatusKind::kInvalid);
   CHECK(File::OpenExisting(directory.File("none"), File::Mode::kRead, &file).kind == StatusKind::kNotFound);
+  FileFacts facts;
+  CHECK(LookAt(directory.File("symbolic"), &facts).kind == StatusKind::kInvalid);
+  CHECK(LookAt(directory.File("pipe"), &facts).kind == StatusKind::kInvalid);
   REQUIRE(link(directory.File("a").c_str(), directory.File("second").c_str()) == 0);
   CHECK(File::OpenExisting(directory.File("a"), File::Mode::kRead, &file).kind == StatusKind::kInvalid);
+}
+
+TEST_CASE("a file that took the number of a closed one is neither written to, synced nor closed") {
+  const TestDirectory directory;
+  File file;
+  REQUIRE(File::CreateNew(directory.File("ours"), &file).ok());
+  REQUIRE(file.Sync().ok());
+  const int number = static_cast<int>(file.handle());
+  REQUIRE(close(number) == 0);
+  REQUIRE(open(directory.File("game's").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600) == number);
+  CHECK(file.WriteAt(0, "x", 1).kind == StatusKind::kIo);
+  CHECK(file.Sync().kind == StatusKind::kIo);
+  file.Close();
+  CHECK(lseek(number, 0, SEEK_END) == 0);
+  CHECK(close(number) == 0);
 }
 
 TEST_CASE("asking whether opening would unlock a file does not unlock it") {

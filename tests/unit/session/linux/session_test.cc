@@ -1,9 +1,12 @@
 // What only Linux has: forks, signal handlers, descriptors that can be counted.
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <cstring>
 #include <filesystem>
@@ -38,6 +41,29 @@ TEST_CASE("sessions that come and go leave no descriptor behind") {
   }
   // A worker that stop did not wait for holds its few until the next start.
   CHECK(descriptors() <= before + 4);
+}
+
+TEST_CASE("a log callback may ask the session what it likes, also when no descriptor is left") {
+  TempDir dir;
+  Started session(dir.path());
+  static std::atomic<int> answers;
+  answers = 0;
+  session.config.log = [](int32_t, const char*, void*) {
+    whydrop_last_session last = {};
+    last.struct_size = sizeof last;
+    if (whydrop_get_last_session(&last) != WHYDROP_ERROR_NOT_STARTED) answers.fetch_add(1);
+  };
+  rlimit limit = {};
+  REQUIRE(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+  const int lowest = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  close(lowest);
+  // The ring's file, and one more for a moment: what the worker waits on would need two.
+  const rlimit tight = {static_cast<rlim_t>(lowest) + 2, limit.rlim_max};
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &tight) == 0);
+  CHECK(session.Start() == WHYDROP_OK);
+  whydrop_flush(20000);
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+  CHECK(answers.load() > 0);
 }
 
 TEST_CASE("the game's crash handlers stay where they are if it asks for that") {
