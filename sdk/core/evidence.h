@@ -86,6 +86,12 @@ enum class Field : uint8_t {
 
 inline constexpr int kFieldLimit = 64;  // field numbers are 1..63
 
+// Bit n is set when a field has the number n.
+inline constexpr uint64_t kKnownFields =
+#define WHYDROP_X(number, name) uint64_t{1} << number |
+    WHYDROP_EVIDENCE_FIELDS(WHYDROP_X) uint64_t{0};
+#undef WHYDROP_X
+
 // The field's name, "error_kind"; nullptr for a number that no field has.
 const char* FieldName(int number);
 

@@ -25,8 +25,8 @@ void TakePlaces(const RingWriter& ring, size_t offset, uint32_t slots, const Pla
   Take(ring, offset, (count - until_end) * kSlotBytes, copy);
 }
 
-// The first index of the places, from `due` on, whose record is still to come; later ones may be there already. `*stuck`
-// is how many in front of it are still being written. An index that was given up has no record either.
+// The first index of the places, from `due` on, whose record is still to come; later ones may be there already.
+// `*stuck` is how many in front of it are still being written. An index that was given up has no record either.
 uint64_t FirstUnfinished(const uint8_t* slots, const Places& places, uint64_t due, uint64_t* stuck) {
   *stuck = 0;
   for (uint64_t n = 0; n < places.count; ++n) {

@@ -44,6 +44,9 @@ struct RingView {
 // Ten years: no session lasts longer.
 inline constexpr uint64_t kMaxSessionMs = uint64_t{10} * 366 * 24 * 3600 * 1000;
 
+// So many bytes, events or indexes are none: beyond it a number is no number.
+inline constexpr uint64_t kMaxCount = uint64_t{1} << 56;
+
 // A label from `capacity` bytes that end with zeros; "" is one. False: anything else.
 bool ReadLabel(const uint8_t* bytes, size_t capacity, char* out);
 
@@ -58,6 +61,8 @@ uint64_t DropRepeats(const std::vector<RingConnection>& connections, std::vector
 const uint32_t* FindNumber(const std::vector<RingConnection>& connections, const std::vector<uint32_t>& order,
                            uint32_t number);
 
+// The slots of both event rings: events, and the connections that ended with their evidence.
+void ReadEvents(const RingView& ring, RingContents* out);
 void ReadTags(const RingView& ring, RingContents* out);
 void ReadTotals(const RingView& ring, RingContents* out);
 // Adds the open connections; the ended ones must be in `out` already.

@@ -10,7 +10,6 @@
 namespace whydrop {
 namespace {
 
-constexpr uint64_t kMaxBytes = uint64_t{1} << 56;
 constexpr uint64_t kMaxConnectionsEver = UINT32_MAX;
 
 bool AllZero(const uint8_t* bytes, size_t size) {
@@ -88,9 +87,9 @@ bool MergeLive(const uint8_t* live, RingConnection* out) {
   const uint64_t at_receive = number(offsetof(LiveConnection, sent_bytes_at_receive));
   const uint64_t connected = number(offsetof(LiveConnection, connected_ms));
   const uint64_t opened = number(offsetof(LiveConnection, opened_ms));
-  merge(Field::bytes_sent, sent, kMaxBytes);
-  merge(Field::bytes_received, number(offsetof(LiveConnection, received_bytes)), kMaxBytes);
-  merge(Field::sent_since_recv_bytes, sent >= at_receive ? sent - at_receive : 0, kMaxBytes);
+  merge(Field::bytes_sent, sent, kMaxCount);
+  merge(Field::bytes_received, number(offsetof(LiveConnection, received_bytes)), kMaxCount);
+  merge(Field::sent_since_recv_bytes, sent >= at_receive ? sent - at_receive : 0, kMaxCount);
   merge(Field::established, connected != 0 ? 1 : 0, 1);
   if (opened != 0) merge(Field::opened_ms, opened, kMaxSessionMs);
   if (connected != 0) merge(Field::connected_ms, connected, kMaxSessionMs);

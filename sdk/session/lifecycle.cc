@@ -240,7 +240,7 @@ void Lifecycle::Stop(End end) {
   cell->phase.store(end == End::kStop ? kStopped : kChanging, std::memory_order_release);
 }
 
-whydrop_result StartSession(Settings settings) { return Lifecycle::Start(std::move(settings)); }
+whydrop_result StartSession(Settings&& settings) { return Lifecycle::Start(std::move(settings)); }
 
 void StopSession() { Lifecycle::Stop(Lifecycle::End::kStop); }
 

@@ -153,7 +153,7 @@ class Session {
 };
 
 // --- lifecycle.cc. Not signal-safe.
-whydrop_result StartSession(Settings settings);
+whydrop_result StartSession(Settings&& settings);
 void StopSession();
 // Makes exit() stop the session. The newest registration runs first, so it is repeated after a library with exit
 // handlers of its own was loaded, which must not go before the worker that uses it.

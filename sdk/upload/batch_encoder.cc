@@ -25,7 +25,7 @@ std::string EncodeEvidence(const Evidence& evidence) {
   WireWriter out;
   for (uint32_t number = 1; number < static_cast<uint32_t>(kFieldLimit); ++number) {
     const auto field = static_cast<Field>(number);
-    if (FieldName(static_cast<int>(number)) == nullptr || !evidence.Has(field)) continue;
+    if ((kKnownFields >> number & 1) == 0 || !evidence.Has(field)) continue;
     const int64_t value = evidence.Get(field);
     const bool is_bool = (fields::evidence::kBoolFields >> number) & 1;
     out.Present(number, is_bool ? (value != 0 ? 1 : 0) : static_cast<uint64_t>(value));

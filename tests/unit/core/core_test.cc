@@ -6,6 +6,7 @@
 #include "core/bytes.h"
 #include "core/cause.h"
 #include "core/crc32c.h"
+#include "core/crc32c_portable.h"
 #include "core/evidence.h"
 #include "core/labels.h"
 #include "core/sha256.h"
@@ -21,6 +22,8 @@ TEST_CASE("the checksum matches RFC 3720 and continues over pieces") {
   const uint32_t whole = Crc32c(0, text.data(), text.size());
   for (size_t cut = 0; cut <= text.size(); ++cut) {
     CHECK(Crc32c(Crc32c(0, text.data(), cut), text.data() + cut, text.size() - cut) == whole);
+    CHECK(PortableCrc32c<1>(PortableCrc32c<8>(0, text.data(), cut), text.data() + cut, text.size() - cut) == whole);
+    CHECK(PortableCrc32c<8>(PortableCrc32c<1>(0, text.data(), cut), text.data() + cut, text.size() - cut) == whole);
   }
 }
 

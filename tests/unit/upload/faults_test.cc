@@ -58,7 +58,8 @@ bool WithFault(const Kind& kind, int n, Body body) {
   return WEXITSTATUS(status) == 42;
 }
 
-// Calls trial(kind, n), which says whether anything failed, for every kind and every n until there is nothing left to fail.
+// Calls trial(kind, n), which says whether anything failed, for every kind and every n until there is nothing left to
+// fail.
 template <typename Trial>
 void FailEverywhere(Trial trial) {
   for (const Kind& kind : kKinds) {
@@ -174,7 +175,8 @@ TEST_CASE("a launch in which anything fails costs the game nothing") {
       const whydrop_cause cause = whydrop_conn_close(conn, WHYDROP_CLOSE_NORMAL);
       (void)whydrop_flush(100);
       whydrop_stop();
-      // Where there is room for a session, it records, whatever else there was no room for; otherwise it leaves nothing.
+      // Where there is room for a session, it records, whatever else there was no room for; otherwise it leaves
+      // nothing.
       if (started == WHYDROP_OK && cause == WHYDROP_CAUSE_UNKNOWN) _exit(44);
       fault->Disarm();
       const bool left = StateDirectory::CountIn(state.path + "/sample.game", ".ring") != 0;
