@@ -27,37 +27,44 @@ std::string Decimal(double value) {
   return text;
 }
 
+template <typename Times>
+std::string Buckets(const Row& row, const Times& times) {
+  const std::string name = std::string("whydrop_collector_") + row.name;
+  std::string text = Head(row, "histogram");
+  uint64_t sum = 0;
+  for (size_t i = 0; i < times.buckets.size(); ++i) {
+    sum += times.buckets[i].load(std::memory_order_relaxed);
+    const std::string bound = i < kHistogramBounds.size() ? Decimal(kHistogramBounds[i]) : "+Inf";
+    text += name + "_bucket{le=\"" + bound + "\"} " + std::to_string(sum) + "\n";
+  }
+  const auto sum_us = static_cast<double>(times.sum_us.load(std::memory_order_relaxed));
+  text += name + "_sum " + Decimal(sum_us / 1e6) + "\n";
+  return text + name + "_count " + std::to_string(sum) + "\n";
+}
+
 }  // namespace
 
-void Metrics::ObserveAnswer(std::chrono::steady_clock::duration took) {
+void Metrics::Observe(Histogram histogram, std::chrono::steady_clock::duration took) {
+  Times& times = times_[static_cast<size_t>(histogram)];
   const double seconds = std::chrono::duration<double>(took).count();
   size_t bucket = 0;
-  while (bucket < kAnswerBounds.size() && seconds > kAnswerBounds[bucket]) ++bucket;
-  answers_[bucket].fetch_add(1, std::memory_order_relaxed);
-  answers_us_.fetch_add(static_cast<uint64_t>(seconds * 1e6), std::memory_order_relaxed);
+  while (bucket < kHistogramBounds.size() && seconds > kHistogramBounds[bucket]) ++bucket;
+  times.buckets[bucket].fetch_add(1, std::memory_order_relaxed);
+  times.sum_us.fetch_add(static_cast<uint64_t>(seconds * 1e6), std::memory_order_relaxed);
 }
 
 std::string Metrics::PrometheusText() const {
-  static constexpr Row kCounters[] = {
 #define WHYDROP_X(enumerator, name, help) {name, help},
-      WHYDROP_COLLECTOR_METRICS(WHYDROP_X)};
-  static constexpr Row kGauges[] = {WHYDROP_COLLECTOR_GAUGES(WHYDROP_X)
+  static constexpr Row kCounters[] = {WHYDROP_COLLECTOR_METRICS(WHYDROP_X)};
+  static constexpr Row kGauges[] = {WHYDROP_COLLECTOR_GAUGES(WHYDROP_X)};
+  static constexpr Row kHistograms[] = {WHYDROP_COLLECTOR_HISTOGRAMS(WHYDROP_X)};
 #undef WHYDROP_X
-  };
-  std::string text;
+  std::string text = Head({"build_info", "1, with the version of the program."}, "gauge") +
+                     "whydrop_collector_build_info{version=\"" WHYDROP_COLLECTOR_VERSION "\"} 1\n";
   for (size_t i = 0; i < values_.size(); ++i) text += Simple(kCounters[i], "counter", values_, i);
   for (size_t i = 0; i < gauges_.size(); ++i) text += Simple(kGauges[i], "gauge", gauges_, i);
-  const Row answers{"answer_seconds", "From the last byte of a batch to its answer."};
-  text += Head(answers, "histogram");
-  uint64_t sum = 0;
-  for (size_t i = 0; i < answers_.size(); ++i) {
-    sum += answers_[i].load(std::memory_order_relaxed);
-    const std::string bound = i < kAnswerBounds.size() ? Decimal(kAnswerBounds[i]) : "+Inf";
-    text += "whydrop_collector_answer_seconds_bucket{le=\"" + bound + "\"} " + std::to_string(sum) + "\n";
-  }
-  text += "whydrop_collector_answer_seconds_sum " +
-          Decimal(static_cast<double>(answers_us_.load(std::memory_order_relaxed)) / 1e6) + "\n";
-  return text + "whydrop_collector_answer_seconds_count " + std::to_string(sum) + "\n";
+  for (size_t i = 0; i < times_.size(); ++i) text += Buckets(kHistograms[i], times_[i]);
+  return text;
 }
 
 }  // namespace whydrop::collector

@@ -28,6 +28,8 @@ namespace whydrop::collector {
   X(kTimedOut, "connections_timed_out_total", "HTTP connections whose request did not come in time.")         \
   X(kHandshakesFailed, "tls_handshakes_failed_total", "TLS handshakes that failed.")                          \
   X(kMalformed, "requests_malformed_total", "Requests that are no HTTP, or break its limits.")                \
+  X(kQuestionsFailed, "questions_failed_total", "Questions that the store could not answer, or not in time.") \
+  X(kQuestionsRefused, "questions_refused_total", "Questions that too many others waited before.")            \
   X(kRecords, "records_total", "Connection records stored.")                                                  \
   X(kRecordsOverLimit, "records_over_limit_total", "Records beyond what one session may contribute.")         \
   X(kTokensOverused, "tokens_overused_total", "Records whose token was shared by too many: kept without it.") \
@@ -51,7 +53,8 @@ enum class Counter : size_t {
   X(kIngestConnections, "ingest_connections", "Open connections to the ingest address.") \
   X(kAdminConnections, "admin_connections", "Open connections to the admin address.")    \
   X(kResidentBytes, "resident_memory_bytes", "Memory of the process that is in RAM.")    \
-  X(kStartTime, "start_time_seconds", "Unix time of the start.")
+  X(kStartTime, "start_time_seconds", "Unix time of the start.")                         \
+  X(kCertificateEnd, "tls_certificate_end_time_seconds", "Unix time at which the certificate ends, 0 without one.")
 
 enum class Gauge : size_t {
 #define WHYDROP_X(enumerator, name, help) enumerator,
@@ -60,9 +63,21 @@ enum class Gauge : size_t {
       kCount
 };
 
-// Upper bounds of the histogram of answers, in seconds.
-inline constexpr std::array<double, 13> kAnswerBounds{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
-                                                      0.25,  0.5,    1,     2.5,  5,     10};
+// X(enumerator, name, help): of times in seconds.
+#define WHYDROP_COLLECTOR_HISTOGRAMS(X)                                         \
+  X(kAnswers, "answer_seconds", "From the last byte of a batch to its answer.") \
+  X(kQuestions, "question_seconds", "What the store took to answer a question of the page.")
+
+enum class Histogram : size_t {
+#define WHYDROP_X(enumerator, name, help) enumerator,
+  WHYDROP_COLLECTOR_HISTOGRAMS(WHYDROP_X)
+#undef WHYDROP_X
+      kCount
+};
+
+// Upper bounds of the histograms' buckets, in seconds.
+inline constexpr std::array<double, 13> kHistogramBounds{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+                                                         0.25,  0.5,    1,     2.5,  5,     10};
 
 class Metrics {
  public:
@@ -74,16 +89,19 @@ class Metrics {
   void Set(Gauge gauge, int64_t value) { gauges_[static_cast<size_t>(gauge)].store(value, std::memory_order_relaxed); }
   void Change(Gauge gauge, int64_t by) { gauges_[static_cast<size_t>(gauge)].fetch_add(by, std::memory_order_relaxed); }
 
-  // From the last byte of a batch's request to its answer.
-  void ObserveAnswer(std::chrono::steady_clock::duration took);
+  void Observe(Histogram histogram, std::chrono::steady_clock::duration took);
 
   std::string PrometheusText() const;
 
  private:
+  struct Times {
+    std::array<std::atomic<uint64_t>, kHistogramBounds.size() + 1> buckets{};  // each alone; the last one: beyond
+    std::atomic<uint64_t> sum_us{0};
+  };
+
   std::array<std::atomic<uint64_t>, static_cast<size_t>(Counter::kCount)> values_{};
   std::array<std::atomic<int64_t>, static_cast<size_t>(Gauge::kCount)> gauges_{};
-  std::array<std::atomic<uint64_t>, kAnswerBounds.size() + 1> answers_{};  // each bucket alone; the last one: beyond
-  std::atomic<uint64_t> answers_us_{0};
+  std::array<Times, static_cast<size_t>(Histogram::kCount)> times_{};
 };
 
 }  // namespace whydrop::collector

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "samples/collector/admin/admin_api.h"
+#include "samples/collector/admin/question_queue.h"
 #include "samples/collector/config/option_table.h"
 #include "samples/collector/health.h"
 #include "samples/collector/http/stop_signal.h"
@@ -19,6 +20,8 @@ namespace {
 
 // The store's files, the listeners, and what a connection to an engine takes.
 constexpr uint64_t kOtherFiles = 128;
+// Questions that wait for those under way; a page asks ten.
+constexpr size_t kMaxQuestionsWaiting = 200;
 
 std::string Url(bool tls, const Endpoint& endpoint, uint16_t port) {
   const bool v6 = endpoint.host.find(':') != std::string::npos;
@@ -26,15 +29,19 @@ std::string Url(bool tls, const Endpoint& endpoint, uint16_t port) {
          std::to_string(port);
 }
 
+constexpr int64_t kWarnedOfCertificateS = 14 * 86400;
+
 class Service {
  public:
   explicit Service(const Options& options)
       : options_(options),
         health_(options.max_lag_s, UnixSeconds),
         server_({options.max_connections, options.max_connections_per_address, options.trusted_proxies}, &metrics_),
-        admin_server_(ConnectionLimits(), &metrics_) {}
+        admin_server_(ConnectionLimits(), &metrics_),
+        questions_(kQuestionsAtOnce, kMaxQuestionsWaiting) {}
 
   void Run() {
+    WarnOfOpenAddresses();
     Listen();
     OpenStoreBehind();
     LogInfo("start", "ready", {{"version", WHYDROP_COLLECTOR_VERSION}});
@@ -48,7 +55,7 @@ class Service {
 
   // Both addresses answer before the store is open, so that a balancer sees a start that takes long as what it is.
   void Listen() {
-    if (tls()) server_.LoadCertificate(options_.tls_cert, options_.tls_key);
+    if (tls()) NoteCertificate(server_.LoadCertificate(options_.tls_cert, options_.tls_key));
     if (admin_tls()) admin_server_.LoadCertificate(options_.tls_cert, options_.tls_key);
     port_ = server_.Listen({options_.listen, tls(), [this](HttpRequest request, const RespondFn& respond) {
                               if (auto answer = health_.Answer(request)) return respond(std::move(*answer));
@@ -56,8 +63,8 @@ class Service {
                             }});
     admin_port_ = admin_server_.Listen(
         {options_.admin_listen, admin_tls(), [this](const HttpRequest& request, const RespondFn& respond) {
-           auto answer = health_.Answer(request);
-           respond(answer ? std::move(*answer) : admin_->Answer(request));
+           if (auto answer = health_.Answer(request)) return respond(std::move(*answer));
+           admin_->Handle(request, respond);
          }});
     RaiseFileLimit(options_.max_connections + kOtherFiles);
     metrics_.Set(Gauge::kStartTime, UnixSeconds());
@@ -65,14 +72,33 @@ class Service {
     admin_server_.Start(options_.threads);
   }
 
+  void NoteCertificate(int64_t end_s) {
+    metrics_.Set(Gauge::kCertificateEnd, end_s);
+    if (end_s - UnixSeconds() > kWarnedOfCertificateS) return;
+    LogWarning("certificate", "the certificate has ended, or ends within a fortnight",
+               {{"ends_unix_s", std::to_string(end_s)}});
+  }
+
+  // What is right on a machine of one's own and hardly ever elsewhere.
+  void WarnOfOpenAddresses() {
+    if (!IsLoopback(options_.admin_listen.host)) {
+      LogWarning("admin", "who reaches the admin address reads everything: it has no password");
+    }
+    if (!IsLoopback(options_.listen.host) && !tls() && options_.trusted_proxies.empty()) {
+      LogWarning("ingest", "reports and keys come in the clear: there is no tls-cert, and no trusted-proxy with one");
+    }
+  }
+
   void OpenStoreBehind() {
     StoreSettings settings;
     settings.join_window_s = options_.join_window_s;
     settings.keep_days = options_.keep_days;
+    settings.question_limit_s = options_.question_limit_s;
     store_ = OpenStore(options_.store_url, UnixSeconds, &metrics_, settings);
     ingest_ = std::make_unique<Ingest>(options_, store_.get(), UnixSeconds, &metrics_);
     admin_ = std::make_unique<AdminApi>(
-        store_.get(), [this] { return MetricsText(); }, HostGuard(options_.admin_listen.host, options_.admin_hosts));
+        store_.get(), &questions_, [this] { return MetricsText(); }, &metrics_,
+        HostGuard(options_.admin_listen.host, options_.admin_hosts));
     health_.StoreIsOpen(store_.get());
     std::printf("listening ingest=%s admin=%s store=%s\n", Url(tls(), options_.listen, port_).c_str(),
                 Url(admin_tls(), options_.admin_listen, admin_port_).c_str(),
@@ -88,6 +114,7 @@ class Service {
     if (cut != 0) LogWarning("drain", "connections were cut at the deadline", {{"count", std::to_string(cut)}});
     admin_server_.Stop(std::chrono::seconds(options_.drain_s));
     store_->Stop();
+    questions_.Stop();
     LogInfo("stop", "everything acknowledged is stored");
   }
 
@@ -111,6 +138,8 @@ class Service {
   // Two servers, so that neither a flood of uploads nor a long question takes the other's threads and connections.
   HttpServer server_;
   HttpServer admin_server_;
+  // Ends before the servers, which its questions answer to.
+  QuestionQueue questions_;
   uint16_t port_ = 0;
   uint16_t admin_port_ = 0;
 };

@@ -268,6 +268,28 @@ class Limits(base.CollectorTest):
         collector = self.start("--max-connections-per-address", "3", "--trusted-proxy", "127.0.0.0/8")
         self.assertTrue(all(self.is_served(self.connect(collector)) for _ in range(20)))
 
+    def test_the_proxys_own_line_counts_and_not_the_one_that_the_sender_put_before_it(self):
+        collector = self.start("--rate-limit", "1", "--trusted-proxy", "127.0.0.0/8")
+        body = batch("x", [connection(1, CLOSED)])
+        statuses = []
+        for n in range(50):
+            peer = self.connect(collector)
+            peer.sendall(b"POST /v1/batches HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n"
+                         b"X-Forwarded-For: 198.51.100.%d\r\nX-Forwarded-For: 203.0.113.7\r\n"
+                         b"Content-Length: %d\r\n\r\n" % (n, len(body)) + body)
+            statuses.append(peer.recv(4096).split()[1])
+        self.assertIn(b"429", statuses)
+
+    def test_a_refusal_behind_a_heads_answer_has_its_message(self):
+        peer = self.connect(self.start())
+        peer.sendall(b"HEAD /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        self.assertIn(b" 200 OK", peer.recv(4096))
+        peer.sendall(b"nonsense\r\n\r\n")
+        answer = b""
+        while piece := peer.recv(4096):
+            answer += piece
+        self.assertIn(b'{"error":"this is not HTTP', answer)
+
     def test_refusals_of_bad_http_are_counted(self):
         collector = self.start()
         for data in (b"nonsense\r\n\r\n", b"POST /v1/batches HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -285,6 +307,32 @@ class Metrics(base.CollectorTest):
         shown = {name.split("{")[0] for name in self.start().metrics()}
         self.assertGreater(len(named), 10)
         self.assertEqual(named - shown, set())
+        # Whatever is not taken, or not whole, must wake somebody.
+        losses = {name for name in shown if re.search("refused|unavailable|conflict|out_of_bounds|unreadable|unauthorized|"
+                                                      "limited|over_quota|malformed|failed|over_limit|overused|folded", name)}
+        self.assertGreater(len(losses), 12)
+        self.assertEqual(losses - named, set())
+
+    def test_metrics_are_what_prometheus_reads(self):
+        series, types = {}, {}
+        for line in self.start().get("/metrics")[1].decode().splitlines():
+            if line.startswith("# TYPE "):
+                _, _, name, kind = line.split(" ")
+                self.assertNotIn(name, types)
+                types[name] = kind
+            elif line.startswith("# HELP "):
+                self.assertRegex(line, r"^# HELP whydrop_collector_[a-z_]+ [A-Z0-9/].*\.$")
+            else:
+                match = re.fullmatch(r'([a-z_]+)(\{[a-z]+="[^"]*"\})? (-?[0-9.]+)', line)
+                self.assertTrue(match, line)
+                series.setdefault(match[1], []).append(match[2])
+        for name in series:
+            family = re.sub("_(bucket|sum|count)$", "", name) if name not in types else name
+            self.assertIn(family, types, name)
+            self.assertEqual(types[family] == "counter", family.endswith("_total"), name)
+        for family, kind in types.items():
+            self.assertTrue([n for n in series if n.startswith(family)], family)
+            self.assertTrue(family.startswith("whydrop_collector_"))
 
     def test_answers_are_counted_by_how_long_they_took(self):
         collector = self.start()

@@ -81,7 +81,8 @@ class ProxyTest(base.CollectorTest):
                          ("listen 443 ssl", "listen 127.0.0.1:%d ssl" % self.port),
                          ("listen 8443 ssl", "listen 127.0.0.1:%d ssl" % self.page_port),
                          ("/etc/whydrop/tls-cert.pem", self.certificate), ("/etc/whydrop/tls-key.pem", self.path("key.pem")),
-                         ("/etc/whydrop/analysts", self.path("analysts"))]:
+                         ("/etc/whydrop/analysts", self.path("analysts")),
+                         ("/var/log/nginx/whydrop-page.log", self.path("page.log"))]:
             self.assertIn(old, text)
             text = text.replace(old, new)
         return text
@@ -140,6 +141,17 @@ class BehindNginx(ProxyTest):
             status, body = self.ask(self.page_port, "/v1/attribution", Authorization="Basic " + word, Host=host)
             self.assertEqual((status, json.loads(body)["connections"]), (200, 0))
         self.assertEqual(self.ask(self.page_port, "/", Authorization="Basic " + word, Host="evil.example")[0], 421)
+
+    def test_the_log_of_the_page_says_who_asked_and_keeps_no_token(self):
+        word = base64.b64encode(b"anna:pass").decode()
+        path = "/v1/connections?app_id=game&token=the-login-secret"
+        self.assertEqual(self.ask(self.page_port, path, Authorization="Basic " + word)[0], 200)
+        self.stop_nginx(self.nginx)
+        with open(self.path("page.log")) as log:
+            text = log.read()
+        self.assertIn('"GET /v1/connections" 200', text)
+        self.assertIn("anna", text)
+        self.assertNotIn("the-login-secret", text)
 
 
 class Senders(ProxyTest):

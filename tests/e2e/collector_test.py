@@ -254,6 +254,8 @@ class Operation(CollectorTest):
         for flags, wanted, word in [
                 (["--listen", busy, *free], 1, "cannot listen on " + busy),
                 (["--listen", "127.0.0.1:0", "--store", "mysql:x"], 1, "mysql:x"),
+                (["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--store", "clickhose:http://u:hunter2@h/d"], 1,
+                 "clickhose:http://h/d"),
                 (["--listen", "127.0.0.1:0", "--store", "sqlite:/nonexistent/x.db"], 1, "/nonexistent/x.db"),
                 (["--listen", "127.0.0.1:0", *free, "--tls-cert", "/nonexistent.pem", "--tls-key", "k"], 1,
                  "/nonexistent.pem"),
@@ -263,6 +265,7 @@ class Operation(CollectorTest):
             self.assertEqual(code, wanted, (flags, text))
             self.assertIn(word, text)
             self.assertEqual(text.count("\n"), 1, text)
+            self.assertNotIn("hunter2", text)
 
     def test_https_takes_batches(self):
         cert = os.path.join(self.directory.name, "cert.pem")

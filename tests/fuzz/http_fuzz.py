@@ -34,10 +34,11 @@ MEMORY_LIMIT_MIB, GROWTH_LIMIT_MIB = 900, 96
 NAMES = ["app_id", "app_version", "endpoint", "platform", "group_by", "outcome", "from", "to", "token", "token_hash",
          "limit", "end", "tag:gpu", "tag:", "cause", "session_id", "nope"]
 VALUES = ["", "game", "cause", "cause,side", "day,hour,endpoint", "-1", "0", "1", "99999999999999999999", "1e9", "%00",
+          "9223372036854775807", "-9223372036854775808", "-9223372036854775807", "4999999999", "1795872341",
           "%", "%zz", "%f0%9f%92%a9", "'; DROP TABLE records; --", "../../etc/passwd", "<script>", "dropped", "linux",
           "a" * 300, "%c0%af", "client_crash", "0" * 32, ",", ",,,,", "tag:gpu", "*", "\x7f", "+"]
 PATHS = ["/v1/attribution", "/v1/connections", "/v1/sessions", "/v1/session_ends", "/v1/crashes", "/v1/findings",
-         "/v1/labels", "/metrics", "/healthz", "/readyz", "/", "/js/main.js", "/../page.css", "//", "/v1/batches", "*",
+         "/v1/labels", "/v1/recent_connections", "/v1/freshness", "/CAUSES.md", "/metrics", "/healthz", "/readyz", "/", "/js/main.js", "/../page.css", "//", "/v1/batches", "*",
          "http://x/v1/labels", "/%2e%2e/", "/" + "a" * 5000]
 METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "CONNECT", "TRACE", "PRI", "get", "G E T", ""]
 FRAMING = [b"Transfer-Encoding: chunked\r\n", b"Transfer-Encoding: chunked, identity\r\n", b"Transfer-Encoding : chunked\r\n",

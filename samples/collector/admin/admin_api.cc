@@ -1,5 +1,9 @@
 #include "samples/collector/admin/admin_api.h"
 
+#include <chrono>
+#include <exception>
+#include <map>
+
 #include "samples/collector/admin/answers.h"
 #include "samples/collector/admin/host_guard.h"
 #include "samples/collector/admin/json.h"
@@ -34,43 +38,61 @@ HttpResponse FileResponse(const PageFile& file) {
 
 }  // namespace
 
-HttpResponse AdminApi::Answer(const HttpRequest& request) const {
-  HttpResponse response = AnswerSafely(request);
-  response.headers.emplace_back("Referrer-Policy", "no-referrer");
-  response.headers.emplace_back("X-Frame-Options", "DENY");
-  response.headers.emplace_back("Cross-Origin-Resource-Policy", "same-origin");
-  return response;
+void AdminApi::Handle(const HttpRequest& request, const RespondFn& respond) const {
+  const auto finish = [respond](HttpResponse response) {
+    response.headers.emplace_back("Referrer-Policy", "no-referrer");
+    response.headers.emplace_back("X-Frame-Options", "DENY");
+    response.headers.emplace_back("Cross-Origin-Resource-Policy", "same-origin");
+    respond(std::move(response));
+  };
+  if (!guard_.Allows(request.host)) {
+    return finish(ErrorResponse(421, "this address is not asked by that Host name; --admin-host allows more"));
+  }
+  if (request.method != "GET" && request.method != "HEAD") {
+    HttpResponse response = ErrorResponse(405, "use GET");
+    response.headers.emplace_back("Allow", "GET, HEAD");
+    return finish(std::move(response));
+  }
+  const Question question = FindQuestion(request.path);
+  if (question == nullptr) return finish(AnswerAtOnce(request));
+  if (queue_->Add([this, question, text = request.query, finish] { finish(AnswerQuestion(question, text)); })) return;
+  metrics_->Add(Counter::kQuestionsRefused);
+  HttpResponse busy = ErrorResponse(503, "too many questions wait; ask again");
+  busy.headers.emplace_back("Retry-After", "5");
+  finish(std::move(busy));
 }
 
-HttpResponse AdminApi::AnswerSafely(const HttpRequest& request) const {
-  if (!guard_.Allows(request.host)) {
-    return ErrorResponse(421, "this address is not asked by that Host name; --admin-host allows more");
-  }
+AdminApi::Question AdminApi::FindQuestion(const std::string& path) {
+  static const std::map<std::string, Question> questions = {
+      {"/v1/attribution", &AdminApi::Attribute},     {"/v1/connections", &AdminApi::Connections},
+      {"/v1/recent_connections", &AdminApi::Recent}, {"/v1/sessions", &AdminApi::Sessions},
+      {"/v1/session_ends", &AdminApi::SessionEnds},  {"/v1/crashes", &AdminApi::CrashPlaces},
+      {"/v1/findings", &AdminApi::Findings},         {"/v1/labels", &AdminApi::Labels}};
+  const auto found = questions.find(path);
+  return found == questions.end() ? nullptr : found->second;
+}
+
+HttpResponse AdminApi::AnswerQuestion(Question question, const std::string& text) const {
+  const auto begun = std::chrono::steady_clock::now();
   try {
-    return Route(request);
+    HttpResponse response = (this->*question)(text);
+    metrics_->Observe(Histogram::kQuestions, std::chrono::steady_clock::now() - begun);
+    return response;
   } catch (const BadRequest& error) {
     return ErrorResponse(400, error.what());
-  } catch (const StoreError& error) {
+  } catch (const QuestionGivenUp& error) {
+    metrics_->Add(Counter::kQuestionsFailed);
+    LogWarning("query", error.what());
+    return ErrorResponse(503, error.what());
+  } catch (const std::exception& error) {
+    metrics_->Add(Counter::kQuestionsFailed);
     LogWarning("query", error.what());
     return ErrorResponse(503, "the store cannot be read");
   }
 }
 
-HttpResponse AdminApi::Route(const HttpRequest& request) const {
-  if (request.method != "GET" && request.method != "HEAD") {
-    HttpResponse response = ErrorResponse(405, "use GET");
-    response.headers.emplace_back("Allow", "GET, HEAD");
-    return response;
-  }
-  if (request.path == "/v1/attribution") return Attribute(request.query);
-  if (request.path == "/v1/connections") return Connections(request.query);
-  if (request.path == "/v1/recent_connections") return Recent(request.query);
+HttpResponse AdminApi::AnswerAtOnce(const HttpRequest& request) const {
   if (request.path == "/v1/freshness") return JsonResponse(FreshnessJson(store_->Health()));
-  if (request.path == "/v1/sessions") return Sessions(request.query);
-  if (request.path == "/v1/session_ends") return SessionEnds(request.query);
-  if (request.path == "/v1/crashes") return CrashPlaces(request.query);
-  if (request.path == "/v1/findings") return Findings(request.query);
-  if (request.path == "/v1/labels") return Labels(request.query);
   if (request.path == "/metrics") {
     HttpResponse response;
     response.content_type = "text/plain; version=0.0.4; charset=utf-8";

@@ -153,7 +153,9 @@ std::optional<int32_t> PlatformFromName(const std::string& name) {
 
 std::string AttributionJson(const AttributionQuery& query, const Attribution& found) {
   JsonArray groups;
+  uint64_t left_out = found.connections;
   for (const AttributionGroup& group : found.groups) {
+    left_out -= group.connections;
     JsonObject object;
     for (size_t i = 0; i < query.group_by.size(); ++i) object.Text(query.group_by[i], group.values[i]);
     object.Number("connections", group.connections).Raw("share", Share(group.connections, found.connections));
@@ -166,6 +168,7 @@ std::string AttributionJson(const AttributionQuery& query, const Attribution& fo
       .Number("reported", found.reported)
       .Number("unjoined_server_records", found.unjoined_server_records)
       .Number("pending", found.pending)
+      .Number("left_out", left_out)
       .Raw("groups", groups.Finish())
       .Finish();
 }

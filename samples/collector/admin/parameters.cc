@@ -36,6 +36,14 @@ std::string UrlDecode(std::string_view text) {
 
 bool IsLabelOrFolded(const std::string& text) { return text == kFolded || IsLabel(text.data(), text.size()); }
 
+// Within a century of today, so that no sum with it leaves its type.
+std::optional<int64_t> GetTime(const Parameters& parameters, const std::string& name) {
+  constexpr int64_t kLatestS = 5000000000;  // in the year 2128
+  const std::optional<int64_t> time = GetNumber(parameters, name);
+  if (time && (*time < 0 || *time > kLatestS)) throw BadRequest(name + ": must be unix seconds from 0 to 5000000000");
+  return time;
+}
+
 std::string HexToBytes(const std::string& text) {
   std::string bytes;
   for (size_t i = 0; i + 1 < text.size(); i += 2) {
@@ -64,7 +72,8 @@ Parameters ParseQuery(std::string_view query, const std::set<std::string>& known
     if (tag && !IsTagKey(name.data() + 4, name.size() - 4)) throw BadRequest("'" + name + "' is no tag");
     if (!tag && known.count(name) == 0) throw BadRequest("unknown parameter '" + name + "'");
     const std::string value = equals < pair.size() ? UrlDecode(pair.substr(equals + 1)) : "";
-    if (!value.empty()) parameters[name] = value;
+    // Of two values one would win in silence, and the answer would be to another question than the one that was read.
+    if (!value.empty() && !parameters.emplace(name, value).second) throw BadRequest(name + ": stands there twice");
   }
   return parameters;
 }
@@ -172,8 +181,9 @@ void GetFilter(const Parameters& parameters, SessionFilter* filter) {
     filter->platform = PlatformFromName(platform);
     if (!filter->platform) throw BadRequest("platform: '" + platform + "' is not unknown, linux, windows or wine");
   }
-  filter->from = GetNumber(parameters, "from");
-  filter->to = GetNumber(parameters, "to");
+  filter->from = GetTime(parameters, "from");
+  filter->to = GetTime(parameters, "to");
+  if (filter->from && filter->to && *filter->from > *filter->to) throw BadRequest("to: lies before from");
   for (const auto& [name, value] : parameters) {
     if (name.compare(0, 4, "tag:") != 0) continue;
     if (value != kFolded && !IsTagValue(value.data(), value.size())) {
@@ -181,6 +191,8 @@ void GetFilter(const Parameters& parameters, SessionFilter* filter) {
     }
     filter->tags.emplace_back(name.substr(4), value);
   }
+  // No session has more, and each is a condition of its own for the engine.
+  if (filter->tags.size() > kMaxTags) throw BadRequest("tag: at most 16 tags can be asked for at once");
 }
 
 void GetFilter(const Parameters& parameters, ConnectionFilter* filter) {

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "core/labels.h"
+#include "samples/collector/store/store.h"
 
 namespace whydrop::collector {
 namespace {
@@ -201,7 +202,7 @@ const std::vector<OptionRow>& OptionTable() {
       {kServe | kImport | kExport | kBackup, "join-window", "SECONDS", kOne, kOpen, "900",
        TakeCount<&Options::join_window_s, 0, kLongestS>, "a number of seconds",
        "how long a connection that one end reported is pending: waits for the other"},
-      {kServe | kImport, "keep", "DAYS", kOne, kOpen, "400", TakeCount<&Options::keep_days, 1, 4000>,
+      {kServe, "keep", "DAYS", kOne, kOpen, "400", TakeCount<&Options::keep_days, 1, 4000>,
        "a number of days from 1 to 4000",
        "what ended longer ago is deleted from the store, and the ids of batches that\ncame longer ago: one sent again "
        "after that is counted again"},
@@ -221,6 +222,8 @@ const std::vector<OptionRow>& OptionTable() {
        "a number of seconds up to 3600", "then wait at most so long for the requests under way"},
       {kServe, "max-lag", "SECONDS", kOne, kOpen, "300", TakeCount<&Options::max_lag_s, 1, kLongestS>,
        "a number of seconds", "/readyz says 503 if answers are further behind what was acknowledged"},
+      {kServe, "question-limit", "SECONDS", kOne, kOpen, "60", TakeCount<&Options::question_limit_s, 1, 3600>,
+       "a number of seconds from 1 to 3600", "a question to a SQLite store that takes longer is given up, with 503"},
       {kServe | kImport | kExport | kBackup, "log-level", "LEVEL", kOne, kOpen, "info", TakeLogLevel,
        "debug, info, warning or error", "debug, info, warning or error"},
       {kServe | kImport | kExport | kBackup, "log-format", "FORMAT", kOne, kOpen, "logfmt", TakeLogFormat,
@@ -241,13 +244,6 @@ const std::vector<OptionRow>& OptionTable() {
        "only these: endpoint, platform, outcome, tag:<key>; from and to in unix seconds"},
   };
   return table;
-}
-
-std::string WithoutPassword(const std::string& url) {
-  const size_t begin = url.find("//");
-  if (begin == std::string::npos) return url;
-  const size_t host = url.rfind('@', url.find_first_of("/?", begin + 2));
-  return host == std::string::npos || host < begin ? url : url.substr(0, begin + 2) + url.substr(host + 1);
 }
 
 std::string Showable(const OptionRow& row, const std::string& value) {

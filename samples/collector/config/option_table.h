@@ -40,9 +40,6 @@ const std::vector<OptionRow>& OptionTable();
 // What may be shown of a value of the row.
 std::string Showable(const OptionRow& row, const std::string& value);
 
-// "clickhouse:http://user:secret@h1/x" without what stands before the '@'.
-std::string WithoutPassword(const std::string& url);
-
 }  // namespace whydrop::collector
 
 #endif

@@ -55,6 +55,7 @@ struct Options {
   uint32_t stop_delay_s = 0;  // keeps serving, but not ready, after the first signal
   uint32_t drain_s = 0;       // what is under way may take so long at the end
   uint32_t max_lag_s = 0;     // not ready if answers are further behind
+  uint32_t question_limit_s = 0;
   LogLevel log_level = LogLevel::kInfo;
   LogFormat log_format = LogFormat::kLogfmt;
   // Of import and export.

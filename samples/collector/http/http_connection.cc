@@ -40,6 +40,15 @@ std::string Header(const Message& request, beast::string_view name) {
   return found == request.end() ? "" : std::string(found->value());
 }
 
+// All lines of the name as one, the way a list that was sent in several is to be read. What a proxy knows stands in the
+// last one, so the first alone would be the sender's own word.
+std::string HeaderList(const Message& request, beast::string_view name) {
+  std::string list;
+  const auto [begin, end] = request.equal_range(name);
+  for (auto line = begin; line != end; ++line) list += (line == begin ? "" : ", ") + std::string(line->value());
+  return list;
+}
+
 HttpRequest ToRequest(Message message, const std::string& peer) {
   HttpRequest request;
   request.method = std::string(message.method_string());
@@ -52,7 +61,7 @@ HttpRequest ToRequest(Message message, const std::string& peer) {
   request.content_encoding = Header(message, "Content-Encoding");
   request.key = Header(message, "X-Whydrop-Key");
   request.age = Header(message, "X-Whydrop-Age");
-  request.forwarded_for = Header(message, "X-Forwarded-For");
+  request.forwarded_for = HeaderList(message, "X-Forwarded-For");
   request.peer = peer;
   request.body = std::move(message.body());
   return request;
@@ -118,6 +127,7 @@ class HttpConnection : public OpenConnection, public std::enable_shared_from_thi
     Tcp().expires_after(kIdleTimeout);
     idle_ = true;
     reads_body_ = false;
+    head_ = false;
     Parse();
   }
 

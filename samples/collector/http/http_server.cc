@@ -31,9 +31,10 @@ class HttpServer::Impl {
  public:
   Impl(ConnectionLimits limits, Metrics* metrics) : metrics_(metrics), connections_(std::move(limits)) {}
 
-  void LoadCertificate(const std::string& chain_file, const std::string& key_file) {
+  int64_t LoadCertificate(const std::string& chain_file, const std::string& key_file) {
     const std::string wrong = LoadCertificateFiles(chain_file, key_file, &tls_);
     if (!wrong.empty()) throw ServerError(wrong);
+    return CertificateEnd(tls_);
   }
 
   uint16_t Listen(ListenerConfig config) {
@@ -122,8 +123,8 @@ class HttpServer::Impl {
 HttpServer::HttpServer(ConnectionLimits limits, Metrics* metrics)
     : impl_(std::make_unique<Impl>(std::move(limits), metrics)) {}
 HttpServer::~HttpServer() { Stop(std::chrono::seconds(0)); }
-void HttpServer::LoadCertificate(const std::string& chain_file, const std::string& key_file) {
-  impl_->LoadCertificate(chain_file, key_file);
+int64_t HttpServer::LoadCertificate(const std::string& chain_file, const std::string& key_file) {
+  return impl_->LoadCertificate(chain_file, key_file);
 }
 uint16_t HttpServer::Listen(ListenerConfig config) { return impl_->Listen(std::move(config)); }
 void HttpServer::Start(unsigned threads) { impl_->Start(threads); }

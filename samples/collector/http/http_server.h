@@ -31,7 +31,7 @@ struct HttpRequest {
   std::string content_encoding;
   std::string key;            // X-Whydrop-Key
   std::string age;            // X-Whydrop-Age
-  std::string forwarded_for;  // X-Forwarded-For
+  std::string forwarded_for;  // X-Forwarded-For, all of its lines
   std::string peer;           // numeric address
   std::string body;
 };
@@ -67,8 +67,8 @@ class HttpServer {
   HttpServer(ConnectionLimits limits, Metrics* metrics);
   ~HttpServer();
 
-  // Reads the certificate for listeners with `tls`. Throws ServerError.
-  void LoadCertificate(const std::string& chain_file, const std::string& key_file);
+  // Reads the certificate for listeners with `tls` and returns the unix seconds at which it ends. Throws ServerError.
+  int64_t LoadCertificate(const std::string& chain_file, const std::string& key_file);
 
   // Binds and returns the port, the real one for port 0. Throws ServerError.
   uint16_t Listen(ListenerConfig config);

@@ -4,6 +4,7 @@
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
+#include <ctime>
 
 namespace whydrop::collector {
 namespace {
@@ -51,6 +52,13 @@ std::unique_ptr<HttpStream> MakePlainStream(asio::ip::tcp::socket socket) {
 
 std::unique_ptr<HttpStream> MakeTlsStream(asio::ip::tcp::socket socket, asio::ssl::context& tls) {
   return std::make_unique<TlsStream>(std::move(socket), tls);
+}
+
+int64_t CertificateEnd(const asio::ssl::context& tls) {
+  const X509* certificate = SSL_CTX_get0_certificate(const_cast<asio::ssl::context&>(tls).native_handle());
+  std::tm end{};
+  if (certificate == nullptr || ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &end) != 1) return 0;
+  return timegm(&end);
 }
 
 std::string LoadCertificateFiles(const std::string& chain_file, const std::string& key_file, asio::ssl::context* tls) {

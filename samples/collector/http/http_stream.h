@@ -8,6 +8,7 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -36,6 +37,9 @@ class HttpStream {
 
 std::unique_ptr<HttpStream> MakePlainStream(boost::asio::ip::tcp::socket socket);
 std::unique_ptr<HttpStream> MakeTlsStream(boost::asio::ip::tcp::socket socket, boost::asio::ssl::context& tls);
+
+// Unix seconds at which the certificate that was read stops being valid.
+int64_t CertificateEnd(const boost::asio::ssl::context& tls);
 
 // TLS 1.2 or newer. Returns "" or what is wrong with a file, in one sentence that names it.
 std::string LoadCertificateFiles(const std::string& chain_file, const std::string& key_file,

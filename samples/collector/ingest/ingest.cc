@@ -164,7 +164,7 @@ void Ingest::TakeBatch(const HttpRequest& request, const RespondFn& respond) {
   const auto begun = std::chrono::steady_clock::now();
   const auto done = [key = batch.key, sha256 = batch.sha256, metrics = metrics_, begun, respond](StoreVerdict verdict) {
     metrics->Change(Gauge::kWaiting, -1);
-    metrics->ObserveAnswer(std::chrono::steady_clock::now() - begun);
+    metrics->Observe(Histogram::kAnswers, std::chrono::steady_clock::now() - begun);
     respond(StoreResponse(verdict, key, sha256, metrics));
   };
   metrics_->Change(Gauge::kWaiting, 1);

@@ -24,15 +24,15 @@ int64_t QuotaBook::Take(const SessionInfo& session, int64_t now_unix_s, uint64_t
   const std::lock_guard<std::mutex> lock(mutex_);
   const int64_t day = now_unix_s / kDayS;
   for (Account& account : found->second) {
-    if (account.quota.period == QuotaPeriod::kSecond) {
-      if (!account.second.Take(account.quota.batches, now_ms)) return 1;
-      continue;
-    }
+    if (account.quota.period != QuotaPeriod::kDay) continue;
     if (account.day != day) account.taken_today = 0;
     account.day = day;
     if (account.taken_today >= account.quota.batches) return (day + 1) * kDayS - now_unix_s;
-    ++account.taken_today;
   }
+  for (Account& account : found->second) {
+    if (account.quota.period == QuotaPeriod::kSecond && !account.second.Take(account.quota.batches, now_ms)) return 1;
+  }
+  for (Account& account : found->second) ++account.taken_today;
   return 0;
 }
 

@@ -21,7 +21,9 @@ class QuotaBook {
  public:
   QuotaBook(const QuotasByApp& clients, const QuotasByApp& servers);
 
-  // Returns 0 if the batch may be taken, else after how many seconds to try again.
+  // Returns 0 if the batch may be taken, else after how many seconds to try again. What the quota of a
+  // second refuses is not counted against that of the day, or a sender that comes again would use up its day with
+  // batches that were never taken.
   int64_t Take(const SessionInfo& session, int64_t now_unix_s, uint64_t now_ms);
 
  private:

@@ -13,8 +13,8 @@
 
 namespace whydrop::collector {
 
-inline constexpr size_t kMaxGroups = 10000;
-inline constexpr size_t kMaxNamed = 20;  // labels that a finding names
+inline constexpr size_t kMaxGroups = 50000;  // of an answer: a year of days by cause, side and more are some 20,000
+inline constexpr size_t kMaxNamed = 20;      // labels that a finding names
 
 inline const std::string kTagPrefix = "tag:";
 inline bool IsTag(const std::string& dimension) { return dimension.compare(0, kTagPrefix.size(), kTagPrefix) == 0; }

@@ -12,11 +12,19 @@ std::pair<std::string, std::string> SchemeAndRest(const std::string& url) {
 
 clickhouse::Settings EngineOf(const std::string& url) {
   const auto [scheme, rest] = SchemeAndRest(url);
-  if (scheme != "clickhouse") throw StoreError("the store '" + url + "' makes its tables itself");
+  if (scheme != "clickhouse") throw StoreError("the store '" + WithoutPassword(url) + "' makes its tables itself");
   return clickhouse::ParseUrl(rest);
 }
 
 }  // namespace
+
+std::string WithoutPassword(const std::string& url) {
+  const size_t begin = url.find("://");
+  // The password may have any character but the '?', which begins the options.
+  const size_t at = url.rfind('@', url.find('?'));
+  if (begin == std::string::npos || at == std::string::npos || at < begin) return url;
+  return url.substr(0, begin + 3) + url.substr(at + 1);
+}
 
 std::unique_ptr<Store> OpenStore(const std::string& url, ClockFn now, Metrics* metrics, const StoreSettings& settings) {
   const auto [scheme, rest] = SchemeAndRest(url);
@@ -26,7 +34,7 @@ std::unique_ptr<Store> OpenStore(const std::string& url, ClockFn now, Metrics* m
   if (scheme == "clickhouse") {
     return std::make_unique<clickhouse::ClickHouseStore>(rest, std::move(now), settings, metrics);
   }
-  throw StoreError("no engine takes the store URL '" + url +
+  throw StoreError("no engine takes the store URL '" + WithoutPassword(url) +
                    "'; the forms are sqlite:PATH and clickhouse:http://HOST:PORT/DATABASE");
 }
 

@@ -27,6 +27,12 @@ class StoreError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// A question that asks for too much; what() tells the asker so.
+class QuestionGivenUp : public StoreError {
+ public:
+  using StoreError::StoreError;
+};
+
 using ClockFn = std::function<int64_t()>;  // seconds since 1970-01-01 UTC
 
 enum class StoreVerdict {
@@ -66,7 +72,7 @@ struct Attribution {
   uint64_t reported = 0;
   uint64_t unjoined_server_records = 0;
   uint64_t pending = 0;                  // of `connections` those whose other end may still report
-  std::vector<AttributionGroup> groups;  // largest first
+  std::vector<AttributionGroup> groups;  // largest first, at most kMaxGroups
 };
 
 struct EndView {
@@ -192,10 +198,13 @@ enum class StoreAccess {
 };
 
 inline constexpr uint32_t kJoinWindowS = 900;
+inline constexpr uint32_t kKeepAllDays = 1000000;
+inline constexpr size_t kQuestionsAtOnce = 4;  // that whoever serves a store lets it answer
 
 struct StoreSettings {
   uint32_t join_window_s = kJoinWindowS;  // a connection that one end reported waits so long for the other
   uint32_t keep_days = 400;               // what ended before is deleted, and ids of batches that came before
+  uint32_t question_limit_s = 0;          // a question that takes longer is given up; 0: none is
   StoreAccess access = StoreAccess::kServe;
 };
 
@@ -209,7 +218,7 @@ class Store {
   // never calls it, if too many batches wait already.
   virtual bool Submit(Batch batch, Done done) = 0;
 
-  // Stores what was submitted, then refuses everything else.
+  // Stores what was submitted, then refuses everything else. Questions under way may be given up.
   virtual void Stop() = 0;
 
   // Never throws, and never waits for the engine.
@@ -222,7 +231,7 @@ class Store {
   // that is the engine's own task.
   virtual void Backup(const std::string& path) = 0;
 
-  // These throw StoreError.
+  // These throw StoreError, and QuestionGivenUp.
   virtual Attribution QueryAttribution(const AttributionQuery& query) = 0;
   virtual std::vector<ConnectionView> FindConnections(const std::string& app_id, const std::string& token_hash) = 0;
   // Of one session of either role, newest first.
@@ -241,6 +250,9 @@ class Store {
   virtual std::vector<std::string> ListApps() = 0;                       // by name
   virtual std::vector<Label> ListLabels(const std::string& app_id) = 0;  // "": of all apps
 };
+
+// "clickhouse:http://user:secret@h1/x" without what stands before the '@': what may be shown of a store's URL.
+std::string WithoutPassword(const std::string& url);
 
 // Chooses the engine by the URL's scheme: "sqlite:<path>". Throws StoreError for a URL that no engine takes and a store
 // that cannot be opened.

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "samples/collector/config/load.h"
+#include "samples/collector/store/store.h"
 
 using namespace whydrop::collector;
 
@@ -216,6 +217,7 @@ TEST_CASE("an admin host is a name without a port, compared in lower case") {
 
 TEST_CASE("a password in a URL is cut out and nothing else is") {
   CHECK(WithoutPassword("clickhouse:http://u:p@h/d?x=a@b") == "clickhouse:http://h/d?x=a@b");
+  CHECK(WithoutPassword("clickhouse:http://u:p/w@h/d") == "clickhouse:http://h/d");
   CHECK(WithoutPassword("clickhouse:http://h:1,h:2/d") == "clickhouse:http://h:1,h:2/d");
   CHECK(WithoutPassword("sqlite:/a@b.db") == "sqlite:/a@b.db");
 }

@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <utility>
+#include <vector>
+
 using namespace whydrop::collector;
 
 namespace {
@@ -49,4 +52,15 @@ TEST_CASE("two quotas of one app both hold") {
   CHECK(quotas.Take(Of("game"), kNoon, 0) == 1);
   CHECK(quotas.Take(Of("game"), kNoon + 1, 1000) == 0);
   CHECK(quotas.Take(Of("game"), kNoon + 2, 2000) == 43198);
+}
+
+TEST_CASE("what the quota of a second refuses is not counted against the day, in whichever order they stand") {
+  for (const bool day_first : {true, false}) {
+    std::vector<Quota> of_app = {{1, QuotaPeriod::kSecond}, {3, QuotaPeriod::kDay}};
+    if (day_first) std::swap(of_app[0], of_app[1]);
+    QuotaBook quotas({{"game", of_app}}, {});
+    for (int i = 0; i < 100; ++i) quotas.Take(Of("game"), kNoon, 0);
+    CHECK(quotas.Take(Of("game"), kNoon + 1, 1000) == 0);
+    CHECK(quotas.Take(Of("game"), kNoon + 2, 2000) == 43198);
+  }
 }

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "samples/collector/ingest/ingest.h"
+#include "samples/collector/store/sqlite/read_pool.h"
 #include "samples/collector/tests/sqlite_fixture.h"
 #include "whydrop/v1/batch.pb.h"
 
@@ -256,4 +257,33 @@ TEST_CASE_FIXTURE(SqliteFixture, "however many long questions are asked, a batch
   CHECK(store->Health().newest_report_s == now);
   end.set_value();
   for (std::thread& question : questions) question.join();
+}
+
+TEST_CASE_FIXTURE(SqliteFixture, "a question that takes too long is given up, and so are those under way at the end") {
+  const auto ask_without_end = [](const Database& db) {
+    Statement endless(db, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n");
+    return endless.Step();
+  };
+  ReadPool limited(Path(), 1, std::chrono::seconds(1));
+  CHECK_THROWS_WITH_AS(limited.Ask(ask_without_end),
+                       "the question took longer than 1 s: ask for a shorter time, or for less at once",
+                       QuestionGivenUp);
+  const auto ask_little = [](const Database& db) {
+    Statement little(db, "SELECT 7");
+    return little.Step() ? little.IntAt(0) : 0;
+  };
+  CHECK(limited.Ask(ask_little) == 7);
+
+  ReadPool unlimited(Path(), 1, std::chrono::seconds(0));
+  std::promise<void> begun;
+  auto ended = std::async(std::launch::async, [&] {
+    unlimited.Ask([&](const Database& db) {
+      begun.set_value();
+      return ask_without_end(db);
+    });
+  });
+  begun.get_future().wait();
+  unlimited.Interrupt();
+  CHECK_THROWS_WITH_AS(ended.get(), "the collector is stopping", QuestionGivenUp);
+  CHECK(unlimited.Ask(ask_little) == 7);
 }

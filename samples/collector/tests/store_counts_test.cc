@@ -1,4 +1,5 @@
 // Whatever a store keeps beside its rows to answer quickly, the answers are those of the rows.
+#include <algorithm>
 #include <map>
 
 #include "samples/collector/tests/store_traffic.h"
@@ -81,6 +82,37 @@ TEST_CASE_FIXTURE(CountsFixture, "counts are those of the single connections, wh
     CHECK(Of(answer, 4) == wanted);
     CHECK(answer.connections == connections);
     CHECK(answer.reported == reported);
+  }
+}
+
+TEST_CASE_FIXTURE(CountsFixture, "the newest connections are all that match, whatever is asked for") {
+  for (int round = 0; round < 60; ++round) {
+    AttributionQuery query = Narrow();
+    if (traffic.Below(3) == 0) query.tags = {{"gpu", "v1"}};
+    query.group_by = {"cause"};
+    ConnectionQuery wanted;
+    static_cast<ConnectionFilter&>(wanted) = query;
+    wanted.outcome = query.outcome;
+    const Attribution counted = store->QueryAttribution(query);
+    if (traffic.Below(2) == 0) wanted.cause = WHYDROP_CAUSE_CLIENT_CRASH;
+    const std::vector<ConnectionRow> all = store->RecentConnections(wanted, 1000);
+    uint64_t connections = 0;
+    for (const ConnectionRow& row : all) {
+      CHECK(Matches(row, query));
+      CHECK((!wanted.cause || row.cause == *wanted.cause));
+      if (!row.unjoined) connections += row.connections;
+    }
+    uint64_t expected = counted.connections;
+    if (wanted.cause) {
+      const Groups groups = Of(counted, 1);
+      const auto found = groups.find({CauseName(*wanted.cause)});
+      expected = found == groups.end() ? 0 : found->second;
+    }
+    CHECK(connections == expected);
+    const std::vector<ConnectionRow> few = store->RecentConnections(wanted, 3);
+    REQUIRE(few.size() == std::min<size_t>(3, all.size()));
+    for (size_t i = 0; i < few.size(); ++i) CHECK(few[i].at_s == all[i].at_s);
+    for (size_t i = 1; i < all.size(); ++i) CHECK(all[i - 1].at_s >= all[i].at_s);
   }
 }
 

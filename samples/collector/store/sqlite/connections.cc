@@ -1,8 +1,12 @@
 #include "samples/collector/store/sqlite/connections.h"
 
+#include <algorithm>
+#include <functional>
 #include <set>
 
+#include "samples/collector/store/sqlite/counting.h"
 #include "samples/collector/store/sqlite/filters.h"
+#include "samples/collector/store/sqlite/rollups.h"
 #include "samples/collector/store/sqlite/schema.h"
 
 namespace whydrop::collector {
@@ -43,6 +47,32 @@ ConnectionRow RowAt(const Statement& at, int64_t now_s) {
   return row;
 }
 
+// The hours or days, as numbers since 1970, in which the counts know of such a connection.
+std::set<int64_t, std::greater<>> BucketsWith(const Database& db, const ConnectionQuery& query,
+                                              const std::string& dimension) {
+  CountQuery counted;
+  static_cast<ConnectionFilter&>(counted) = query;
+  counted.outcome = query.outcome;
+  counted.dimensions = {dimension, "cause"};
+  std::set<int64_t, std::greater<>> buckets;
+  for (const CountedGroup& group : CountGroups(db, counted)) {
+    if (!query.cause || group.values[1].number == *query.cause) buckets.insert(group.values[0].number);
+  }
+  return buckets;
+}
+
+// Calls `visit` with the question for each hour, or day, that has something, the newest first, until it returns false.
+// A day's counts know every filter, an hour's neither endpoint nor tags.
+void VisitBuckets(const Database& db, const ConnectionQuery& query, const std::string& dimension, int64_t step_s,
+                  const std::function<bool(const ConnectionQuery&)>& visit) {
+  for (const int64_t bucket : BucketsWith(db, query, dimension)) {
+    ConnectionQuery part = query;
+    part.from = std::max(bucket * step_s, query.from.value_or(bucket * step_s));
+    part.to = std::min((bucket + 1) * step_s, query.to.value_or((bucket + 1) * step_s));
+    if (!visit(part)) return;
+  }
+}
+
 }  // namespace
 
 std::vector<ConnectionView> ReadConnections(const Database& db, const std::string& app_id,
@@ -75,14 +105,26 @@ std::vector<ConnectionView> ReadConnectionsOfSession(const Database& db, const s
   return views;
 }
 
+// Few of many millions may match, and no index knows all filters: the counts say where those few are.
 std::vector<ConnectionRow> ReadRecentConnections(const Database& db, const ConnectionQuery& query, uint32_t limit,
                                                  int64_t now_s) {
-  // The pluses leave only the indexes by time, whose order is the answer's: it ends with the limit.
-  Statement rows(db, RowsSql(query, "+c.") + " ORDER BY c.at_s DESC LIMIT ?");
-  BindConnectionFilter(query, &rows);
-  rows.Int(limit);
+  const ReadTransaction snapshot(db);
   std::vector<ConnectionRow> recent;
-  while (rows.Step()) recent.push_back(RowAt(rows, now_s));
+  const auto read = [&](const ConnectionQuery& part) {
+    // The pluses leave only the indexes by time, whose order is the answer's: it ends with the limit.
+    Statement rows(db, RowsSql(part, "+c.") + " ORDER BY c.at_s DESC LIMIT ?");
+    BindConnectionFilter(part, &rows);
+    rows.Int(limit - static_cast<int64_t>(recent.size()));
+    while (rows.Step()) recent.push_back(RowAt(rows, now_s));
+    return recent.size() < limit;
+  };
+  const size_t facets = (query.endpoint.empty() ? 0 : 1) + query.tags.size();
+  if (facets > 1) return read(query), recent;  // the counts know one at a time
+  VisitBuckets(db, query, "day", kDayS, [&](const ConnectionQuery& day) {
+    if (facets != 0) return read(day);
+    VisitBuckets(db, day, "hour", kHourS, read);
+    return recent.size() < limit;
+  });
   return recent;
 }
 

@@ -17,6 +17,8 @@ namespace whydrop::collector {
 namespace {
 
 constexpr size_t kMaxDimensions = 8;
+// What is gathered in memory for one question, some 200 bytes each. An answer holds a tenth of it.
+constexpr size_t kMaxGathered = 10 * kMaxGroups;
 
 bool IsText(const std::string& dimension) {
   return IsFacet(dimension) || dimension == "app_version" || dimension == "server_error";
@@ -44,11 +46,20 @@ class Texts {
   std::vector<std::string> texts_;
 };
 
+void RefuseBeyondLimit(size_t groups) {
+  if (groups <= kMaxGathered) return;
+  throw QuestionGivenUp("more than " + std::to_string(kMaxGathered) +
+                        " groups: ask for a shorter time, or by fewer dimensions");
+}
+
 // Sums of the rows of one statement by the numbers in their columns.
 class Sums {
  public:
   using Key = std::array<int64_t, kMaxDimensions + 1>;  // the kind, then the dimensions
-  void Add(const Key& key, int64_t count) { sums_[key] += count; }
+  void Add(const Key& key, int64_t count) {
+    sums_[key] += count;
+    RefuseBeyondLimit(sums_.size());
+  }
   const auto& all() const { return sums_; }
 
  private:
@@ -196,6 +207,7 @@ class GroupCounter {
         if (!texts[i]) values[i].number = NumberOf(query_.dimensions[i], key[i + 1]);
       }
       groups_[{std::move(values), key[0]}] += count;
+      RefuseBeyondLimit(groups_.size());
     }
   }
 

@@ -21,7 +21,6 @@ constexpr size_t kMaxWaiting = 4096;
 constexpr size_t kMaxWaitingRecords = 128 * 1024;
 constexpr int64_t kPurgeEveryS = 3600;
 constexpr std::chrono::seconds kReviewEvery{1};
-constexpr size_t kReaders = 4;  // as many questions as the admin address answers at once
 
 }  // namespace
 
@@ -34,7 +33,8 @@ SqliteStore::SqliteStore(const std::string& path, ClockFn now, const StoreSettin
       PrepareSchema(write_db_.get());
       writer_ = std::make_unique<BatchWriter>(write_db_.get(), settings.join_window_s, now_(), metrics);
     }
-    readers_ = std::make_unique<ReadPool>(path, serves ? kReaders : 1);
+    readers_ = std::make_unique<ReadPool>(path, serves ? kQuestionsAtOnce : 1,
+                                          std::chrono::seconds(settings.question_limit_s));
     readers_->Ask([this](const Database& db) {
       RequirePresentSchema(db);
       NoteNewestReport(db);
@@ -59,6 +59,7 @@ bool SqliteStore::Submit(Batch batch, Done done) {
 }
 
 void SqliteStore::Stop() {
+  if (readers_ != nullptr) readers_->Interrupt();
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     stopping_ = true;
