@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -113,6 +114,17 @@ class Import(Transfer):
                              input='{"ended":%d}\n' % time.time(), capture_output=True, text=True, timeout=120)
         self.assertEqual(run.returncode, 1, run.stdout)
         self.assertIn("import a file", run.stderr)
+
+    def test_an_import_deletes_nothing_that_the_collector_was_told_to_keep(self):
+        collector = self.start("--keep", "4000")
+        self.assertEqual(collector.post(batch("old", [connection(1, RESET, "old")])), ACCEPTED)
+        self.assertEqual(collector.stop(), 0)
+        with sqlite3.connect(collector.store) as db:
+            for table, column in [("connections", "at_s"), ("records", "at_s"), ("sessions", "ended_s"), ("batches", "received_s")]:
+                db.execute("UPDATE %s SET %s = %s - 1000 * 86400" % (table, column, column))
+        db.close()
+        self.assertEqual(self.import_log("gate.csv", lines(3))[0]["accepted"], 3)
+        self.assertEqual(len(self.export()), 4)
 
     def test_an_import_beside_a_collector_that_takes_batches_loses_nothing(self):
         collector = self.start("--rate-limit", "0")

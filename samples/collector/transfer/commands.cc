@@ -15,7 +15,8 @@ constexpr int kExitBadLines = 3;
 std::unique_ptr<Store> Open(const Options& options, StoreAccess access, Metrics* metrics) {
   StoreSettings settings;
   settings.join_window_s = options.join_window_s;
-  if (options.keep_days != 0) settings.keep_days = options.keep_days;
+  // To delete is for the collector that serves the store and was told how long to keep what.
+  settings.keep_days = kKeepAllDays;
   settings.access = access;
   return OpenStore(options.store_url, UnixSeconds, metrics, settings);
 }
