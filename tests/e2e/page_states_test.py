@@ -16,7 +16,7 @@ class Empty(PageTest):
 
     def test_a_store_without_connections_says_so_and_what_to_expect(self):
         self.open()
-        self.assertIn("Clients report when the game is launched the next time", self.text("#headline"))
+        self.assertIn("No report has come yet. Give your game an upload_url", self.text("#headline"))
         self.await_text("#freshness", "No report has come yet")
         self.assertTrue(self.text("#coverage").startswith("0 dropped"))
         for section in ("trend", "causes", "errors", "versions", "findings", "ends", "crashes", "recent"):
@@ -30,6 +30,18 @@ class Empty(PageTest):
         self.assertIn("Loading", self.text("#causes"))
         self.browser.release()
         self.browser.wait(READY)
+
+    def test_connections_that_an_answer_has_no_room_for_are_told(self):
+        group = '"cause":"client_crash","side":"client_process","server_error":"none","outcome":"dropped","app_version":"1",' \
+                '"day":"2026-01-01","connections":6,"share":0.6'
+        self.browser.hold("*/v1/attribution*", fail_with=(200, '{"connections":10,"reported":10,"unjoined_server_records":0,'
+                                                               '"pending":0,"left_out":4,"groups":[{%s}]}' % group))
+        self.browser.open(self.origin + "/?since=any")
+        self.browser.wait("document.querySelector('#causes tbody')")
+        self.browser.release()
+        self.assertTrue(self.text("#left-out").startswith("4 connections lie in groups too small to be listed"))
+        self.open()
+        self.assertFalse(self.run_js("document.getElementById('left-out').checkVisibility()"))
 
     def test_an_answer_that_is_an_error_is_shown_where_it_belongs_and_told_aloud(self):
         self.browser.hold("*/v1/attribution*", fail_with=(503, '{"error":"the store cannot be read"}'))

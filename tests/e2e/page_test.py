@@ -21,6 +21,10 @@ def words(name):
     return name.replace("_", " ")
 
 
+MEANS_CRASH = "A fatal signal, abort or uncaught exception; /v1/sessions?end=client_crash has module and offset."
+BRIEF_CRASH = "A fatal signal, abort or uncaught exception."
+
+
 def gather(groups, *names):
     found = {}
     for group in groups:
@@ -62,26 +66,77 @@ class Filled(PageTest):
         self.check_causes("")
 
     def test_the_headline_says_how_many_of_what_and_since_which_version(self):
-        self.open("?since=any")
-        groups = self.attribution("app_version,cause,side,outcome")["groups"]
+        self.open("?since=any&app_id=game")
+        groups = self.attribution("app_version,cause,side,outcome", "&app_id=game")["groups"]
         drops = [group for group in groups if group["outcome"] == "dropped"]
         everything, dropped = sum(gather(groups, "cause").values()), sum(gather(drops, "cause").values())
         self.assertEqual(self.text("#dropped"),
                          "Dropped %s %s of %s connections" % (percent(dropped, everything), count(dropped), count(everything)))
         top, number = max(gather(drops, "cause").items(), key=lambda item: item[1])
-        self.assertEqual(self.text("#top-cause"),
-                         "Most often %s %s of the drops: %s" % (words(top), percent(number, dropped), count(number)))
+        self.assertEqual(self.text("#top-cause"), "Most often %s %s of the drops: %s of %s. %s" % (
+            words(top), percent(number, dropped), count(number), count(dropped), BRIEF_CRASH))
         by_version, crashed = gather(groups, "app_version"), gather(drops, "app_version", "cause")
         now, old = (percent(crashed[version, "client_crash"], by_version[version]) for version in ("1.10.0", "1.9.0"))
         self.assertEqual(self.text("#since-version"),
-                         "Since version 1.10.0 client crash %s of its connections dropped by it, %s in 1.9.0." % (now, old))
+                         "Since version 1.10.0 client crash %s of its %s connections dropped by it; before, %s of the %s of 1.9.0."
+                         % (now, count(by_version["1.10.0"]), old, count(by_version["1.9.0"])))
         sides = self.run_js("[...document.querySelectorAll('#sides li')].map((li) => li.innerText.trim())")
         self.assertEqual(sorted(sides), sorted("%s %s %s" % (words(side), count(n), percent(n, dropped))
                                                for side, n in gather(drops, "side").items()))
 
+    def test_versions_of_different_apps_are_not_compared(self):
+        self.open("?since=any")
+        self.assertIn("choose an app", self.text("#since-version"))
+        self.assertIn("Of all apps together", self.text("#versions"))
+        self.assertFalse(self.run_js("document.getElementById('compare').checkVisibility()"))
+        self.choose("app_id", "game")
+        self.assertIn("Since version 1.10.0", self.text("#since-version"))
+        self.assertNotIn("Of all apps together", self.text("#versions"))
+
     def test_a_change_within_chance_is_not_told(self):
-        self.open("?since=any&endpoint=gate-1&app_version=1.9.0")
+        self.open("?since=any&app_id=game&endpoint=gate-1&app_version=1.9.0")
         self.assertIn("nothing to compare", self.text("#since-version"))
+
+    def test_a_rise_that_a_later_version_took_back_is_no_answer_to_since_which_version(self):
+        self.open("?since=any")
+        rises = self.run_js("""import('/js/headline.js').then(({largestRise}) => {
+            const version = (name, crashes, hangs) => ({name, connections: 1000,
+                drops: new Map([['client_crash', crashes], ['client_hang', hangs]].filter(([, n]) => n))});
+            return [[version('1', 20, 10), version('2', 300, 10), version('3', 20, 90)],
+                    [version('1', 20, 10), version('2', 300, 10), version('3', 0, 10)],
+                    [version('1', 20, 10), version('2', 300, 10), version('3', 280, 10)]]
+                .map(largestRise).map((rise) => rise && rise.cause + ' since ' + rise.after.name);
+        })""")
+        self.assertEqual(rises, ["client_hang since 3", None, "client_crash since 2"])
+
+    def test_a_cause_is_explained_where_it_is_chosen_and_where_it_decided(self):
+        with open(os.path.join(page_driver.SOURCES, "..", "CAUSES.md"), encoding="utf-8") as file:
+            told = {line.split(" | ")[0][2:] for line in file if line.startswith("| ") and line.count(" | ") == 3}
+        told.discard("cause")
+        self.open("?since=any&cause=client_crash")
+        explained = self.text("#recent .explained")
+        self.assertEqual(explained, "client crash: %s What to do: Fix the crash; group by app_version and tags (graphics card, map) "
+                                    "to find it." % MEANS_CRASH)
+        known = self.run_js("fetch('/CAUSES.md').then((r) => r.text()).then(async (text) => [...(await "
+                            "import('/js/meanings.js')).parse(text).keys()])")
+        self.assertGreater(len(known), 30)
+        self.assertEqual(set(known), told)
+        # Each stands alone there, so none may lean on another one.
+        self.assertNotRegex(self.run_js("fetch('/CAUSES.md').then((r) => r.text())"), r"\| as (above|[a-z]+_[a-z]+)")
+        self.look_up("game", page_data.CRASH_TOKEN)
+        self.assertIn(MEANS_CRASH, self.text("#connection"))
+        self.choose("cause", "")
+        self.assertEqual(self.run_js("document.querySelectorAll('.explained').length"), 0)
+
+    def test_shares_say_what_they_are_of(self):
+        self.open("?since=any&app_id=game")
+        dropped = self.attribution("cause", "&app_id=game&outcome=dropped")["connections"]
+        heads = {section: self.run_js("[...document.querySelectorAll('#%s thead th')].map((th) => th.innerText)" % section)
+                 for section in ("causes", "ends", "compare")}
+        self.assertIn("Share of %s dropped" % count(dropped), heads["causes"])
+        self.assertIn("Share of %s sessions" % count(self.collector.json("/v1/session_ends?app_id=game")["sessions"]), heads["ends"])
+        by_version = gather(self.attribution("app_version", "&app_id=game")["groups"], "app_version")
+        self.assertEqual(heads["compare"][1:3], ["In %s, of %s" % (v, count(by_version[v])) for v in ("1.9.0", "1.10.0")])
 
     def test_the_numbers_over_time_are_the_interfaces(self):
         self.open("?since=any")
@@ -95,6 +150,7 @@ class Filled(PageTest):
             self.assertEqual(len(rows), len(totals))
             for row, day in zip(rows, sorted(totals)):
                 self.assertEqual(row[1], count(totals[day]))
+                self.assertEqual(row[0].endswith(" (so far)"), day == datetime.datetime.now(datetime.timezone.utc).date().isoformat())
                 for head, shown in zip(heads[2:], row[2:]):
                     self.assertEqual(shown, count(wanted.get((day, head.replace(" ", "_")), 0)), (day, head))
         self.assertGreater(self.run_js("document.querySelector('#trend canvas').width"), 500)
@@ -113,6 +169,14 @@ class Filled(PageTest):
             self.assertEqual(row[1:4], [count(number), count(dropped), percent(dropped, number)])
             rate = percent(crashed.get((version, "client_crash"), 0), sessions[version]) if version else "none reported"
             self.assertEqual(row[5], rate)
+        by_cause = gather(groups, "app_version", "cause", "outcome")
+        mostly = self.run_js("[...document.querySelectorAll('#versions .part')].map((part) => [part.closest('tr').cells[0].innerText"
+                             ".trim(), part.innerText.trim()])")
+        self.assertEqual(len(mostly), 10)
+        for version, shown in mostly:
+            cause, number = shown.rsplit(" ", 1)
+            of = "" if version.startswith("no ") else version
+            self.assertEqual(number, count(by_cause[of, cause.replace(" ", "_"), "dropped"]), (version, cause))
 
     def test_two_versions_are_compared_cause_by_cause(self):
         self.open("?since=any&app_id=game")
@@ -224,13 +288,14 @@ class Filled(PageTest):
         self.assertEqual(by_end["server", "failed: reset (104) in receive"], server_end - 20)
         self.assertEqual(by_end["server", "last received"], server_end - 420)
         self.assertEqual(by_end["client", "connected"], by_end["server", "connected"])
-        self.assertEqual(by_end["client", "record ends"] - by_end["client", "opened"], 1200)
+        self.assertEqual(by_end["client", "its process ended: client crash"] - by_end["client", "opened"], 1200)
         cells = dict(self.rows(".evidence:last-child"))
         self.assertEqual(cells["os error"], "104")
         self.assertEqual(len(self.rows(".evidence:first-child")), len(view["client"]))
         address = self.run_js("location.search")
-        self.assertNotIn(page_data.CRASH_TOKEN, address)
         self.assertIn(view["token_hash"], address)
+        self.assertTrue([url for url in self.browser.requests if view["token_hash"] in url])
+        self.assertEqual([url for url in [address, *self.browser.requests] if page_data.CRASH_TOKEN in url], [])
         self.open(address)
         self.assertIn(view["reason"], self.text("#connection"))
 
@@ -241,21 +306,21 @@ class Filled(PageTest):
         self.look_up("game", "never-seen")
         self.assertIn("No record carries this token", self.text("#connection"))
 
-    def shown_time(self, unix_s):
+    def shown_time(self, unix_s, seconds=False):
         at = datetime.datetime.fromtimestamp(unix_s, datetime.timezone.utc)
-        return "%d %s UTC" % (at.day, at.strftime("%b %Y, %H:%M"))
+        return "%d %s UTC" % (at.day, at.strftime("%b %Y, %H:%M:%S" if seconds else "%b %Y, %H:%M"))
 
     def test_the_newest_connections_are_the_interfaces_and_lead_to_their_time_lines(self):
         self.open("?since=any")
         everything = self.collector.json("/v1/recent_connections?outcome=dropped&limit=20")["connections"]
-        self.assertEqual([row[0] for row in self.rows("#recent")], [self.shown_time(c["ended_unix_s"]) for c in everything])
+        self.assertEqual([row[0] for row in self.rows("#recent")], [self.shown_time(c["ended_unix_s"], True) for c in everything])
         self.run_js("[...document.querySelectorAll('#causes .cause-link')].find((a) => a.innerText === 'client crash').click()")
         self.browser.wait(READY)
         self.assertIn("cause=client_crash", self.run_js("location.search"))
         asked = self.collector.json("/v1/recent_connections?outcome=dropped&cause=client_crash&limit=20")["connections"]
         self.assertEqual(len(asked), 20)
         self.assertEqual(self.rows("#recent"), [
-            [self.shown_time(c["ended_unix_s"]), "client crash", c["confidence"], c["app_version"], c["platform"],
+            [self.shown_time(c["ended_unix_s"], True), "client crash", c["confidence"], c["app_version"], c["platform"],
              c["endpoint"], c["server_error"], "both ends"] for c in asked])
         self.run_js("document.querySelector('#recent .timeline-link').click()")
         self.browser.wait("document.querySelector('#connection .verdict') && " + READY)
@@ -294,11 +359,16 @@ class Filled(PageTest):
         self.assertEqual(self.run_js("[...app_version.options].map((option) => option.value)"), ["", "1.10.0", "1.9.0", "1.4.0"])
 
     def test_what_is_shown_can_be_taken_away_as_csv_and_json(self):
-        self.open("?since=any")
-        answer = self.attribution("cause,side,server_error", "&outcome=dropped")
+        self.open("?since=any&app_id=game")
+        answer = self.attribution("cause,side,server_error", "&app_id=game&outcome=dropped")
         self.run_js("document.querySelector('#causes .csv').click()")
         rows = list(csv.DictReader(self.downloaded("whydrop-causes.csv").splitlines()))
         self.assertEqual({row["cause"]: int(row["connections"]) for row in rows}, gather(answer["groups"], "cause"))
+        self.run_js("document.querySelector('#compare .csv').click()")
+        compared = list(csv.DictReader(self.downloaded("whydrop-compare.csv").splitlines()))
+        for row in compared:
+            self.assertAlmostEqual(float(row["difference"]), float(row["share_1.10.0"]) - float(row["share_1.9.0"]), delta=0.0002)
+        self.assertTrue([row for row in compared if float(row["difference"]) < 0])
         self.run_js("document.getElementById('json').click()")
         saved = json.loads(self.downloaded("whydrop.json"))
         path = next(path for path in saved["answers"] if "server_error" in path)
@@ -382,10 +452,10 @@ class Filled(PageTest):
     def test_the_pictures_of_the_documents_can_be_made(self):
         directory = page_driver.SCREENSHOTS or os.path.join(self.directory.name, "pictures")
         os.makedirs(directory, exist_ok=True)
-        self.open()
+        self.open("?app_id=game")
         self.shoot(directory, "page.png", height=1560)
         self.browser.dark(True)
-        self.open()
+        self.open("?app_id=game")
         self.shoot(directory, "page-dark.png", height=900)
         self.browser.dark(False)
         self.look_up("game", page_data.CRASH_TOKEN)
@@ -394,7 +464,7 @@ class Filled(PageTest):
         self.browser.wait(READY)
         self.shoot(directory, "recent.png", selector="#recent")
         self.browser.resize(360, 740, True)
-        self.open()
+        self.open("?app_id=game")
         self.shoot(directory, "page-phone.png", height=1500)
 
     def shoot(self, directory, name, **how):

@@ -1,10 +1,13 @@
 # Writes the files of the page into a C++ source, byte for byte, so that the program serves them without a directory of
-# its own. Run as a script: cmake -DOUTPUT=... -DROOT=... -DFILES=a;b -P embed.cmake
+# its own. Run as a script: cmake -DOUTPUT=... -DROOTS=dir;dir -DFILES=a;b -P embed.cmake
+# Each file is taken from the first of the directories that has it, and served by its name below that.
 set(arrays "")
 set(table "")
 set(number 0)
 foreach(file IN LISTS FILES)
-  file(READ "${ROOT}/${file}" bytes HEX)
+  find_file(path "${file}" PATHS ${ROOTS} NO_DEFAULT_PATH NO_CACHE REQUIRED)
+  file(READ "${path}" bytes HEX)
+  unset(path)
   string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${bytes}")
   # Short enough lines for every compiler.
   string(REGEX REPLACE "((0x[0-9a-f][0-9a-f],){32})" "\\1\n" bytes "${bytes}")

@@ -2,6 +2,7 @@
 import {bar, causeColour, dot, element, empty, show} from './dom.js';
 import {addressOf} from './filters.js';
 import {count, percent, share, words} from './format.js';
+import {meaningOf} from './meanings.js';
 import {table} from './table.js';
 
 // Sums groups by one of their dimensions: the largest first, each with the groups that it was made of.
@@ -43,12 +44,13 @@ const cause = (group) => words(group.cause);
 function causeLink(name) {
   const made = element('a', 'cause-link', words(name));
   made.href = addressOf({cause: name}, '#recent');
-  made.title = 'The newest connections of this cause';
+  made.title = [meaningOf(name)?.what, 'Choose it to see its newest connections.'].filter(Boolean).join(' ');
   made.dataset.cause = name;
   return made;
 }
 
-export function showCauses(answer, colour) {
+// `whole` says in words what shares are of.
+export function showCauses(answer, colour, whole) {
   if (!answer.connections) return empty('causes', 'No connection matches. Clients report when the game is launched again.');
   const rows = gather(answer.groups, 'cause');
   const total = answer.connections;
@@ -57,7 +59,7 @@ export function showCauses(answer, colour) {
      cell: (row) => [dot(colour(row.name)), causeLink(row.name)]},
     {name: 'side', label: 'Side', className: 'side', value: (row) => row.side, cell: (row) => words(row.side)},
     {name: 'connections', label: 'Connections', number: true, value: (row) => row.connections},
-    {name: 'share', label: 'Share', className: 'share', value: (row) => share(row.connections, total).toFixed(4),
+    {name: 'share', label: 'Share of ' + whole, className: 'share', value: (row) => share(row.connections, total).toFixed(4),
      cell: (row) => element('div', '', element('span', '', percent(share(row.connections, total))),
                             element('span', 'rail', bar(row.connections / rows[0].connections, colour(row.name))))},
     {name: 'server_log', label: "The server's log said", className: 'said',

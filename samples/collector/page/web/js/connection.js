@@ -4,6 +4,7 @@ import {ask} from './api.js';
 import {state, writeAddress} from './filters.js';
 import {dateTime, words} from './format.js';
 import {describe} from './evidence.js';
+import {meaningOf} from './meanings.js';
 import {timeline} from './timeline.js';
 
 function evidenceTable(title, evidence, session) {
@@ -26,6 +27,8 @@ function card(view) {
   const facts = [['Outcome', view.outcome], ['Side', words(view.side)], ['Confidence', view.confidence],
                  ['Rule', view.rule], ["The server's log said", view.server_error]];
   const notes = [];
+  const meaning = meaningOf(view.cause);
+  if (meaning) notes.push(element('p', 'note', meaning.what + ' ', element('b', '', 'What to do: '), meaning.todo));
   if (view.pending) notes.push(element('p', 'note', 'The other end may still report: this verdict may change.'));
   if (view.duplicate_token) notes.push(element('p', 'note', 'Several clients used this token; each is shown.'));
   return element('article', 'verdict', element('h3', '', words(view.cause)), element('p', 'reason', view.reason),
@@ -66,10 +69,18 @@ export async function showLinked() {
   else await look({app_id: app, token_hash: hash}, NO_TOKEN);
 }
 
+// What the store knows a token by. The token itself is a login secret in many games, and what is asked for stands in the
+// logs of proxies: it leaves the page only where the browser does not hash, on an address without TLS that is no loopback.
+async function nameToken(app, token) {
+  if (!crypto.subtle) return {token};
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(app + '\0' + token));
+  return {token_hash: [...new Uint8Array(digest, 0, 16)].map((byte) => byte.toString(16).padStart(2, '0')).join('')};
+}
+
 byId('lookup').addEventListener('submit', async (event) => {
   event.preventDefault();
   const app = byId('lookup_app').value;
-  const hash = await look({app_id: app, token: byId('lookup_token').value}, NO_TOKEN);
+  const hash = await look({app_id: app, ...await nameToken(app, byId('lookup_token').value)}, NO_TOKEN);
   state.connection = hash ? app + ':' + hash : '';
   writeAddress();
 });

@@ -11,10 +11,10 @@ function save(name, type, text) {
 
 export const saveJson = (name, value) => save(name, 'application/json', JSON.stringify(value, null, 2) + '\n');
 
-// A spreadsheet takes a cell that begins like a formula for one, and labels come from strangers.
+// A spreadsheet takes a cell that begins like a formula for one, and labels come from strangers. A number is none.
 function cell(value) {
   let text = String(value ?? '');
-  if (typeof value === 'string' && /^[=+\-@\t\r]/.test(text)) text = "'" + text;
+  if (/^[=+\-@\t\r]/.test(text) && !/^-\d+(\.\d+)?$/.test(text)) text = "'" + text;
   return /[",\r\n]/.test(text) ? '"' + text.replaceAll('"', '""') + '"' : text;
 }
 

@@ -20,6 +20,11 @@ export function clock(unixS) {
 
 export const dateTime = (unixS) => date(unixS) + ', ' + clock(unixS) + ' UTC';
 
+// As it stands in logs, to the second.
+export function exactTime(unixS) {
+  return date(unixS) + ', ' + clock(unixS) + ':' + pad(new Date(unixS * 1000).getUTCSeconds()) + ' UTC';
+}
+
 // 07:05:09.120, of a time in milliseconds
 export function exactClock(unixMs) {
   const at = new Date(unixMs);

@@ -6,10 +6,11 @@ import {dateTime, duration} from './format.js';
 const ASK_AGAIN_MS = 60000;
 const LAGS_S = 120;
 
-export async function showFreshness() {
+// `asked` is the promise of an answer.
+export async function showFreshness(asked) {
   const place = byId('freshness');
   try {
-    const answer = await ask('/v1/freshness', {});
+    const answer = await asked;
     const nowS = Date.now() / 1000;
     const newest = answer.newest_report_unix_s;
     const ago = (unixS) => duration(1000 * Math.max(0, nowS - unixS)) + ' ago';
@@ -26,4 +27,4 @@ export async function showFreshness() {
   }
 }
 
-setInterval(() => { if (!document.hidden) showFreshness(); }, ASK_AGAIN_MS);
+setInterval(() => { if (!document.hidden) showFreshness(ask('/v1/freshness', {})); }, ASK_AGAIN_MS);

@@ -10,22 +10,33 @@ import {showFindings} from './findings.js';
 import {showFreshness} from './freshness.js';
 import {count, percent, share} from './format.js';
 import {showHeadline} from './headline.js';
+import {readMeanings} from './meanings.js';
 import {fillCauses, showRecent} from './recent.js';
 import {showCrashes, showEnds} from './sessions.js';
 import {showTrend, stepOf} from './trend.js';
 import {showCompare, showVersions} from './versions.js';
 
 let asking = new AbortController();
+const meanings = readMeanings();
 let labels = null;
 let lists = {};  // the answers on show, for what only draws them another way
+
+const whichOutcome = () => (state.outcome === 'any' ? ' connections' : ' ' + state.outcome);
+
+// An answer has room for so many groups; what is beyond them is missing in charts and tables, though not in the totals.
+function showLeftOut(connections) {
+  byId('left-out').hidden = !connections;
+  byId('left-out').textContent = count(connections) + ' connections lie in groups too small to be listed below: choose an app, ' +
+      'a version or a shorter time to see them.';
+}
 
 function showCoverage(answer) {
   const covered = share(answer.reported, answer.connections);
   byId('covered').style.width = 100 * covered + '%';
   byId('coverage').replaceChildren(
-      element('b', '', count(answer.connections)), state.outcome === 'any' ? ' connections' : ' ' + state.outcome,
+      element('b', '', count(answer.connections)), whichOutcome(),
       ', coverage ', element('b', '', percent(covered)), ': ' + count(answer.reported) + ' reported by the player',
-      answer.pending ? ', ' + count(answer.pending) + ' pending' : '');
+      answer.pending ? ', ' + count(answer.pending) + ' pending: the other end may still report' : '');
   byId('apart').textContent = answer.unjoined_server_records ?
       count(answer.unjoined_server_records) + ' server records without a token are not counted.' : '';
 }
@@ -36,7 +47,7 @@ function drawTrend() {
 }
 
 function drawCompare() {
-  if (lists.versions) showCompare(lists.versions.groups, state, lists.colour);
+  if (lists.versions) showCompare(lists.severalApps ? [] : lists.versions.groups, state, lists.colour);
 }
 
 function drawRecent() {
@@ -61,16 +72,19 @@ async function part(sections, question, draw) {
 }
 
 // Both the palette of the causes and the versions need the other's answer, so they are drawn together.
-function drawOverview([attribution, trend, versions, ends]) {
+function drawOverview([attribution, trend, versions, ends, freshness, listed]) {
   const colour = paletteOf(versions.groups.filter((group) => state.outcome === 'any' || group.outcome === state.outcome)
                                .concat(versions.groups.filter((group) => group.outcome === 'dropped')));
-  lists = {...lists, trend, versions, colour};
+  // Versions of different apps have nothing to do with each other.
+  const severalApps = !state.app_id && listed?.apps.length > 1;
+  lists = {...lists, trend, versions, colour, severalApps};
   showCoverage(attribution);
-  showHeadline(versions);
+  showLeftOut(Math.max(attribution.left_out, trend.left_out, versions.left_out));
+  showHeadline(versions, {anything: freshness?.newest_report_unix_s !== null, severalApps});
   drawTrend();
-  showCauses(attribution, colour);
+  showCauses(attribution, colour, count(attribution.connections) + whichOutcome());
   showErrors(attribution, colour);
-  showVersions(versions.groups, ends.groups, colour);
+  showVersions(versions.groups, ends.groups, colour, severalApps);
   drawCompare();
   fillCauses(attribution.groups);
   drawRecent();
@@ -89,15 +103,16 @@ function show() {
   const filter = connectionFilter(range);
   const attribution = (groupBy, more) => ask('/v1/attribution', {group_by: groupBy, ...filter, ...more}, signal);
   const ends = ask('/v1/session_ends', sessionFilter(range), signal);
+  const freshness = ask('/v1/freshness', {}, signal);
   return Promise.all([
     part(['headline', 'trend', 'causes', 'errors', 'versions', 'compare'], Promise.all([
       attribution('cause,side,server_error', outcomeFilter()), attribution(step + ',cause,side', outcomeFilter()),
-      attribution('app_version,cause,side,outcome'), ends]), drawOverview),
+      attribution('app_version,cause,side,outcome'), ends, freshness.catch(() => null), labelled, meanings]), drawOverview),
     part(['ends'], ends, showEnds),
     part(['crashes'], ask('/v1/crashes', sessionFilter(range), signal), showCrashes),
     part(['findings'], ask('/v1/findings', filter, signal), showFindings),
     askRecent(),
-    showFreshness(),
+    showFreshness(freshness),
   ]);
 }
 
@@ -109,13 +124,14 @@ function askRecent() {
               (answer) => { lists.recent = answer; drawRecent(); });
 }
 
-let listing = 0;
-async function showLabels() {
-  const mine = ++listing;
+let labelled = null;  // settles when the labels for the chosen app are known, or cannot be
+async function askLabels() {
   byId('filters').setAttribute('aria-busy', 'true');
   // Without them the parts of the page say that the collector does not answer; the form keeps what is chosen.
-  const found = await ask('/v1/labels', state.app_id ? {app_id: state.app_id} : {}).catch(() => labels);
-  if (mine !== listing) return;
+  const asked = ask('/v1/labels', state.app_id ? {app_id: state.app_id} : {}).catch(() => labels);
+  labelled = asked;
+  const found = await asked;
+  if (asked !== labelled) return;
   labels = found;
   fillForm(labels);
   byId('filters').removeAttribute('aria-busy');
@@ -127,14 +143,14 @@ async function change() {
   fillForm(labels);
   // A custom time asks once it is complete enough, not while it is being chosen.
   if (state.since === 'custom' && !state.from && !state.to) return;
-  await Promise.all([show(), showLabels()]);
+  await Promise.all([askLabels(), show()]);
 }
 
 function start() {
   readAddress();
   fillForm(labels);
+  askLabels();
   show();
-  showLabels();
   showLinked();
 }
 

@@ -1,7 +1,8 @@
 // The newest connections of what is asked for, each with a way to its time line.
-import {byId, dot, element, empty, options, show} from './dom.js';
+import {byId, dot, element, options, show} from './dom.js';
 import {addressOf, state} from './filters.js';
-import {count, dateTime, words} from './format.js';
+import {count, exactTime, words} from './format.js';
+import {meaningOf} from './meanings.js';
 import {table} from './table.js';
 
 // How the address names what the time line shows: "<app>:<token hash>", or all connections of a session.
@@ -9,9 +10,11 @@ export const linkToSession = (app, session) => addressOf({connection: app + ':se
 const linkToToken = (app, hash) => addressOf({connection: app + ':' + hash}, '#connection');
 
 function link(row) {
-  const text = dateTime(row.ended_unix_s);
+  const text = exactTime(row.ended_unix_s);
   if (!row.token_hash && (!row.session_id || row.connections > 1)) return text;
   const made = element('a', 'timeline-link', text);
+  // Twenty links that are called by a time alone are one to whoever hears them.
+  made.setAttribute('aria-label', 'Time line of ' + words(row.cause) + ', ' + text);
   made.href = row.token_hash ? linkToToken(row.app_id, row.token_hash) : linkToSession(row.app_id, row.session_id);
   return made;
 }
@@ -26,9 +29,19 @@ export function fillCauses(groups) {
   options(byId('cause'), [['', 'all'], ...causes.map((cause) => [cause, words(cause)])], state.cause);
 }
 
+// What the chosen cause means and what to do about it.
+function explanation() {
+  const meaning = meaningOf(state.cause);
+  if (!meaning) return [];
+  return [element('p', 'note explained', element('b', '', words(state.cause)), ': ' + meaning.what + ' ',
+                  element('b', '', 'What to do: '), meaning.todo)];
+}
+
 export function showRecent(answer, colour) {
-  if (!answer.connections.length) return empty('recent', 'No connection matches.');
-  show('recent', table('recent-connections', 'Newest connections, with links to their time lines', [
+  if (!answer.connections.length) {
+    return show('recent', ...explanation(), element('p', 'message', 'No connection matches.'));
+  }
+  show('recent', ...explanation(), table('recent-connections', 'Newest connections, with links to their time lines', [
     {name: 'ended_unix_s', label: 'Ended', className: 'when', value: (row) => row.ended_unix_s, cell: link},
     {name: 'cause', label: 'Cause', className: 'cause', value: (row) => row.cause, cell: (row) => causeCell(row, colour)},
     {name: 'confidence', label: 'Confidence', value: (row) => row.confidence},

@@ -27,7 +27,7 @@ export function showEnds(answer) {
     {name: 'end', label: 'End', className: 'cause', value: (row) => row.end,
      cell: (row) => [dot(causeColour(row.side, 0)), words(row.end)]},
     {name: 'sessions', label: 'Sessions', number: true, value: (row) => row.sessions},
-    {name: 'share', label: 'Share', className: 'share', value: (row) => share(row.sessions, answer.sessions).toFixed(4),
+    {name: 'share', label: 'Share of ' + count(answer.sessions) + ' sessions', className: 'share', value: (row) => share(row.sessions, answer.sessions).toFixed(4),
      cell: (row) => element('div', '', element('span', '', percent(share(row.sessions, answer.sessions))),
                             element('span', 'rail', bar(row.sessions / rows[0].sessions, causeColour(row.side, 0))))},
   ], rows));

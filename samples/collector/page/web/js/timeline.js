@@ -1,6 +1,6 @@
 // Both ends of one connection on one axis of time, and the same moments as a list.
 import {element} from './dom.js';
-import {date, duration, exactClock} from './format.js';
+import {date, duration, exactClock, words} from './format.js';
 import {errorName} from './evidence.js';
 
 // When the session's clock of one end stood at 0, by the end of its record, which the collector placed by receipt.
@@ -14,6 +14,12 @@ function clientShift({client, server, client_session: clientSession, server_sess
   if (meeting(client) === undefined || meeting(server) === undefined) return null;
   if (client.ended_ms === undefined || server.ended_ms === undefined) return null;
   return startOf(server, serverSession) + meeting(server) - startOf(client, clientSession) - meeting(client);
+}
+
+// A client's evidence says how its session ended if that is what ended the connection.
+function endOf(evidence, session) {
+  if (evidence.closed_locally) return 'closed it';
+  return evidence.session_end ? 'its process ended: ' + words(session.end) : 'record ends';
 }
 
 export function momentsOf(evidence, session, shift) {
@@ -30,7 +36,7 @@ export function momentsOf(evidence, session, shift) {
     const failed = evidence.peer_closed && !evidence.error_kind ? 'saw the peer close' : 'failed: ' + errorName(evidence);
     moments.push({at: at(evidence.failure_ms), what: failed, bad: true});
   }
-  moments.push({at: end, what: evidence.closed_locally ? 'closed it' : 'record ends', bad: !evidence.closed_locally});
+  moments.push({at: end, what: endOf(evidence, session), bad: !evidence.closed_locally});
   return moments.sort((a, b) => a.at - b.at);
 }
 

@@ -101,17 +101,21 @@ function draw(holder, series, options) {
   }, stackedData(series, measure), holder);
 }
 
-function readout(bucket, names, step) {
+// The last one goes on: its count is no fall, and its shares may still move much.
+const isGoingOn = (bucket, step, nowS) => bucket.at + (step === 'hour' ? HOUR_S : DAY_S) > nowS;
+
+function readout(bucket, names, step, nowS) {
   if (!bucket) return ['Point at a bar for its numbers.'];
   const parts = names.filter((name) => bucket.parts.get(name)).map((name) => words(name) + ' ' +
       count(bucket.parts.get(name)) + ' (' + percent(share(bucket.parts.get(name), bucket.total)) + ')');
-  return [element('b', '', bucketName(bucket.at, step) + ' UTC: ' + count(bucket.total)), ' ' + parts.join(', ')];
+  const soFar = isGoingOn(bucket, step, nowS) ? ' so far' : '';
+  return [element('b', '', bucketName(bucket.at, step) + ' UTC: ' + count(bucket.total) + soFar), ' ' + parts.join(', ')];
 }
 
-function numbers(series, step) {
+function numbers(series, step, nowS) {
   const columns = [{name: step, label: step === 'hour' ? 'Hour (UTC)' : 'Day (UTC)', value: (row) => new Date(row.at * 1000)
                         .toISOString().slice(0, step === 'hour' ? 16 : 10) + (step === 'hour' ? 'Z' : ''),
-                    cell: (row) => bucketName(row.at, step)},
+                    cell: (row) => bucketName(row.at, step) + (isGoingOn(row, step, nowS) ? ' (so far)' : '')},
                    {name: 'connections', label: 'All', number: true, value: (row) => row.total},
                    ...series.names.map((name) => ({name, label: words(name), number: true,
                                                    value: (row) => row.parts.get(name) || 0}))];
@@ -137,9 +141,9 @@ export function showTrend(answer, {by, measure, step, range, nowS, colour}) {
   holder.setAttribute('role', 'img');
   holder.setAttribute('aria-label', 'Stacked bars: ' + (measure === 'share' ? 'shares' : 'connections') + ' by ' + by +
                                         ' for each ' + step + '. The table below holds the numbers.');
-  show('trend', legend, holder, said, numbers(series, step));
+  show('trend', legend, holder, said, numbers(series, step, nowS));
   redraw = () => draw(holder, series, {measure, step, colour: paint, onHover: (index) => {
-    said.replaceChildren(...readout(index == null ? null : series.buckets[index], series.names, step));
+    said.replaceChildren(...readout(index == null ? null : series.buckets[index], series.names, step, nowS));
   }});
   redraw();
 }

@@ -42,14 +42,15 @@ function dropBar(version, most, colour) {
   return element('div', '', element('span', '', percent(rate)), element('span', 'rail', made));
 }
 
-export function showVersions(groups, ends, colour) {
+export function showVersions(groups, ends, colour, severalApps) {
   const versions = versionsOf(groups).reverse();
   if (!versions.length) return empty('versions', 'No connection matches.');
   const most = largestShare(versions);
   const sessions = (version, end) => ends.filter((group) => group.app_version === version.name && (!end || group.end === end))
                                          .reduce((sum, group) => sum + group.sessions, 0);
   const crashRate = (version) => share(sessions(version, 'client_crash'), sessions(version));
-  show('versions', table('versions', 'Versions, newest first', [
+  const note = severalApps ? [element('p', 'note', 'Of all apps together: choose an app to compare its versions.')] : [];
+  show('versions', ...note, table('versions', 'Versions, newest first', [
     {name: 'app_version', label: 'Version', className: 'cause', value: (row) => row.name, cell: nameOf},
     {name: 'connections', label: 'Connections', number: true, value: (row) => row.connections},
     {name: 'dropped', label: 'Dropped', number: true, value: (row) => row.dropped},
@@ -87,6 +88,7 @@ export function showCompare(groups, chosen, colour) {
   const b = find(chosen.b, versions.at(-1));
   options(byId('a'), pairs, a.name);
   options(byId('b'), pairs, b.name);
+  const labelOf = (version) => 'In ' + version.name + ', of ' + count(version.connections);
   const rate = (version, cause) => share(version.drops.get(cause) || 0, version.connections);
   const rows = [...new Set([...a.drops.keys(), ...b.drops.keys()])].map(
       (cause) => ({cause, a: rate(a, cause), b: rate(b, cause)}));
@@ -96,11 +98,11 @@ export function showCompare(groups, chosen, colour) {
   show('compare', table('compare', 'Causes of drops as shares of all connections of each version', [
     {name: 'cause', label: 'Cause', className: 'cause', value: (row) => row.cause,
      cell: (row) => [dot(colour(row.cause)), words(row.cause)]},
-    {name: 'share_' + a.name, label: 'In ' + a.name, className: 'n', value: (row) => row.a.toFixed(4),
+    {name: 'share_' + a.name, label: labelOf(a), className: 'n', value: (row) => row.a.toFixed(4),
      cell: (row) => percent(row.a)},
-    {name: 'share_' + b.name, label: 'In ' + b.name, className: 'n', value: (row) => row.b.toFixed(4),
+    {name: 'share_' + b.name, label: labelOf(b), className: 'n', value: (row) => row.b.toFixed(4),
      cell: (row) => percent(row.b)},
-    {name: 'difference', label: 'Change, of all connections', className: 'share', value: (row) => (row.b - row.a).toFixed(4),
+    {name: 'difference', label: 'Change', className: 'share', value: (row) => (row.b - row.a).toFixed(4),
      cell: (row) => differenceBar(row, most, colour)},
   ], rows));
 }
