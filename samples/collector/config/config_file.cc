@@ -1,6 +1,9 @@
 // The configuration file is TOML, read by toml++: it knows the line of every value, and people know the language.
 #include <toml++/toml.h>
 
+#include <filesystem>
+#include <fstream>
+
 #include "samples/collector/config/sources.h"
 
 namespace whydrop::collector {
@@ -26,8 +29,12 @@ void AddValue(const std::string& where, const std::string& key, const toml::node
 
 Settings ReadConfigFile(const std::string& path) {
   toml::table table;
+  // A directory would be read like an empty file, and the collector would run with nothing but its defaults.
+  std::error_code ignored;
+  std::ifstream file(path);
+  if (!file || std::filesystem::is_directory(path, ignored)) throw ConfigError("cannot read '" + path + "'");
   try {
-    table = toml::parse_file(path);
+    table = toml::parse(file, path);
   } catch (const toml::parse_error& error) {
     throw ConfigError(At(path, error.source()) + ": " + std::string(error.description()));
   }

@@ -36,7 +36,7 @@ function showCoverage(answer) {
   byId('coverage').replaceChildren(
       element('b', '', count(answer.connections)), whichOutcome(),
       ', coverage ', element('b', '', percent(covered)), ': ' + count(answer.reported) + ' reported by the player',
-      answer.pending ? ', ' + count(answer.pending) + ' pending: the other end may still report' : '');
+      answer.pending ? ', ' + count(answer.pending) + ' pending' : '');
   byId('apart').textContent = answer.unjoined_server_records ?
       count(answer.unjoined_server_records) + ' server records without a token are not counted.' : '';
 }
