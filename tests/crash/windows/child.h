@@ -6,6 +6,7 @@
 #include <windows.h>
 
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <utility>
@@ -31,7 +32,10 @@ class Child {
     start.dwFlags = STARTF_USESTDHANDLES;
     start.hStdOutput = output != nullptr ? output : GetStdHandle(STD_OUTPUT_HANDLE);
     PROCESS_INFORMATION made = {};
-    if (!CreateProcessA(path, line.data(), nullptr, nullptr, TRUE, 0, nullptr, nullptr, &start, &made)) return;
+    if (!CreateProcessA(path, line.data(), nullptr, nullptr, TRUE, 0, nullptr, nullptr, &start, &made)) {
+      std::printf("cannot start %s: error %lu\n", line.c_str(), GetLastError());
+      return;
+    }
     CloseHandle(made.hThread);
     process_ = made.hProcess;
   }

@@ -37,6 +37,7 @@ int runs = 2;
 struct Result {
   std::atomic<int> filter_calls;
   std::atomic<int> ready;  // about to die
+  int32_t flushed;         // of whydrop_flush
   int32_t report;          // of whydrop_get_last_session
   whydrop_last_session last;
 };
@@ -58,6 +59,13 @@ class StateDirectory {
   StateDirectory(const StateDirectory&) = delete;
   StateDirectory& operator=(const StateDirectory&) = delete;
   std::string text() const { return path_.string(); }
+  std::string Names() const {
+    std::string names;
+    for (const fs::directory_entry& entry : fs::directory_iterator(path_)) {
+      names += entry.path().filename().string() + " ";
+    }
+    return names;
+  }
 
  private:
   fs::path path_;
@@ -137,12 +145,19 @@ LONG WINAPI CountCalls(EXCEPTION_POINTERS*) {
   return EXCEPTION_CONTINUE_SEARCH;
 }
 
+// What the SDK has to say belongs beside a failed check.
+void WHYDROP_CALL Log(int32_t, const char* message, void*) {
+  std::printf("%lu: %s\n", GetCurrentProcessId(), message);
+  std::fflush(stdout);
+}
+
 bool StartSdk(const char* directory) {
   whydrop_config config;
   WHYDROP_CONFIG_INIT(&config);
   config.app_id = "death.test";
   config.app_version = "1.0";
   config.state_dir = directory;
+  config.log = Log;
   return whydrop_start(&config) == WHYDROP_OK;
 }
 
@@ -165,7 +180,7 @@ int RunChild(const std::string& name, const char* directory) {
 
 int RunReport(const char* directory) {
   if (!StartSdk(directory)) return 99;
-  whydrop_flush(kFlushMs);
+  shared->flushed = whydrop_flush(kFlushMs);
   shared->last.struct_size = sizeof shared->last;
   shared->report = whydrop_get_last_session(&shared->last);
   whydrop_stop();
@@ -208,6 +223,7 @@ struct NextLaunch {
 
   std::string Says() const {
     CHECK(child.Wait() == 0);
+    CHECK(result->flushed == WHYDROP_OK);
     char text[100];
     std::snprintf(text, sizeof text, "%d %s %08x, %u open", static_cast<int>(result->report),
                   whydrop_cause_name(result->last.end), static_cast<unsigned>(result->last.code),
@@ -242,6 +258,7 @@ void CheckDeath(const Death& death) {
     CHECK(launch->Says() == Expected(death.end, death.code, 1));
   }
   // The launch after that finds the reporting session, which ended in order, and no trace of the death.
+  CAPTURE(all[0]->directory.Names());
   CHECK(NextLaunch(*all[0]).Says() == Expected(WHYDROP_CAUSE_CLEAN_EXIT, 0, 0));
 }
 
