@@ -42,7 +42,8 @@ def fill(collector, connections):
 def measure(collector):
     browser = Browser("http://127.0.0.1:%d" % collector.admin_port)
     try:
-        for query, name in (("", "the last 30 days"), ("?since=any&outcome=any", "everything")):
+        for query, name in (("", "the last 30 days"), ("?since=any&outcome=any", "everything"),
+                            ("?since=any&app_version=none-such", "a version that has no connection")):
             began = time.monotonic()
             browser.open("http://127.0.0.1:%d/%s" % (collector.admin_port, query))
             browser.wait("performance.getEntriesByName('whydrop-drawn').length", 600)

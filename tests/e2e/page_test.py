@@ -21,7 +21,7 @@ def words(name):
     return name.replace("_", " ")
 
 
-MEANS_CRASH = "A fatal signal, abort or uncaught exception; /v1/sessions?end=client_crash has module and offset."
+MEANS_CRASH = "A fatal signal, abort or uncaught exception; the page's crashes, or /v1/crashes, have module and offset."
 BRIEF_CRASH = "A fatal signal, abort or uncaught exception."
 
 
@@ -115,7 +115,7 @@ class Filled(PageTest):
         told.discard("cause")
         self.open("?since=any&cause=client_crash")
         explained = self.text("#recent .explained")
-        self.assertEqual(explained, "client crash: %s What to do: Fix the crash; group by app_version and tags (graphics card, map) "
+        self.assertEqual(explained, "client crash: %s What to do: Fix the crash; compare versions and tags (graphics card, map) "
                                     "to find it." % MEANS_CRASH)
         known = self.run_js("fetch('/CAUSES.md').then((r) => r.text()).then(async (text) => [...(await "
                             "import('/js/meanings.js')).parse(text).keys()])")
