@@ -11,9 +11,10 @@
 namespace whydrop::platform {
 
 Status RingStorage::Create(const std::string& path, size_t size) {
-  const Status status = MakeFile(StorageMode::kMapped, path, size, true);
-  const bool full = status.kind == StatusKind::kNoSpace || status.kind == StatusKind::kExists;
-  return status.ok() || full ? status : CreateAs(StorageMode::kFile, path, size);
+  Status status = MakeFile(StorageMode::kMapped, path, size, true);
+  // Another process was just looking at the new file, for a ring that is dead.
+  if (status.kind == StatusKind::kBusy) status = MakeFile(StorageMode::kMapped, path, size, true);
+  return status;
 }
 
 Status RingStorage::CreateAs(StorageMode mode, const std::string& path, size_t size) {
@@ -29,7 +30,13 @@ Status RingStorage::MakeFile(StorageMode mode, const std::string& path, size_t s
   status = file_.TryLock();
   if (status.ok() && mode == StorageMode::kMapped) {
     status = MapFile(size, only_known_systems);
-  } else if (status.ok()) {
+    // The same file, because the name of a removed one is not free as long as anybody has it open.
+    if (!status.ok() && only_known_systems && status.kind != StatusKind::kNoSpace) {
+      mode = StorageMode::kFile;
+      status = OkStatus();
+    }
+  }
+  if (status.ok() && mode == StorageMode::kFile) {
     status = SetFileSize(size);
     if (status.ok()) status = AllocatePrivate(size);
   }

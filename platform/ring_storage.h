@@ -43,8 +43,9 @@ class RingStorage {
 
   // Touches every page for writing, so that recording threads take no page faults. Worker thread.
   void Prefault() const;
-  // Asks the system to write everything, or the pages of a part, to the disk. Worker thread; may block. Whoever writes
-  // to such a page next takes a page fault, so a part is better than everything.
+  // Asks the system to write everything, or the pages of a part, to the disk. Worker thread; may block, but where
+  // threads that record would have to wait for it too (mode kFile on Windows) nothing is asked. Whoever writes to such
+  // a page next takes a page fault, so a part is better than everything.
   void Sync() const { Sync(0, size_); }
   void Sync(size_t offset, size_t size) const;
 

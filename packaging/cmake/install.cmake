@@ -13,6 +13,10 @@ install(TARGETS whydrop EXPORT whydropTargets
 install(EXPORT whydropTargets NAMESPACE whydrop:: DESTINATION ${whydrop_package_dir})
 set(whydrop_static_file ${CMAKE_STATIC_LIBRARY_PREFIX}whydrop${CMAKE_STATIC_LIBRARY_SUFFIX})
 install(FILES ${WHYDROP_STATIC_ARCHIVE} DESTINATION ${CMAKE_INSTALL_LIBDIR} RENAME ${whydrop_static_file})
+if(WIN32)
+  # A tool chain that does not take GNU's import library makes its own of the names.
+  install(FILES ${PROJECT_BINARY_DIR}/whydrop.def DESTINATION ${CMAKE_INSTALL_LIBDIR})
+endif()
 install(DIRECTORY sdk/include/whydrop DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
 
 foreach(command whydrop_tool whydrop-collector)

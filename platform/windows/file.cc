@@ -66,10 +66,10 @@ Status CheckDirectory(const std::wstring& path) {
   BY_HANDLE_FILE_INFORMATION info = {};
   if (!GetFileInformationByHandle(directory.get(), &info)) return StatusFromWindows(GetLastError());
   constexpr DWORD kKinds = FILE_ATTRIBUTE_DIRECTORY | FILE_ATTRIBUTE_REPARSE_POINT;
+  if ((info.dwFileAttributes & kKinds) != FILE_ATTRIBUTE_DIRECTORY) return {StatusKind::kInvalid, 0};
   bool others_may_write = false;
-  const bool ours = (info.dwFileAttributes & kKinds) == FILE_ATTRIBUTE_DIRECTORY &&
-                    BelongsToUser(directory.get(), &others_may_write) && !others_may_write;
-  return ours ? OkStatus() : Status{StatusKind::kInvalid, 0};
+  const Status owner = CheckOwner(directory.get(), &others_may_write);
+  return owner.ok() && others_may_write ? Status{StatusKind::kInvalid, 0} : owner;
 }
 
 // Where the first directory below the volume starts in a path with the prefix \\?\: behind "C:\" or "UNC\server\share\".
@@ -155,9 +155,9 @@ Status File::OpenExisting(const std::string& path, Mode mode, File* out) {
   BY_HANDLE_FILE_INFORMATION info = {};
   if (GetFileType(file.get()) != FILE_TYPE_DISK) return {StatusKind::kInvalid, 0};
   if (!GetFileInformationByHandle(file.get(), &info)) return StatusFromWindows(GetLastError());
-  if ((info.dwFileAttributes & kNoFile) != 0 || info.nNumberOfLinks != 1 || !BelongsToUser(file.get(), nullptr)) {
-    return {StatusKind::kInvalid, 0};
-  }
+  if ((info.dwFileAttributes & kNoFile) != 0 || info.nNumberOfLinks != 1) return {StatusKind::kInvalid, 0};
+  const Status owner = CheckOwner(file.get(), nullptr);
+  if (!owner.ok()) return owner;
   File opened_file;
   opened_file.handle_ = reinterpret_cast<intptr_t>(file.Release());
   *out = std::move(opened_file);
@@ -227,7 +227,7 @@ Status File::TryLock() {
 
 void File::Close() {
   if (handle_ == kNone) return;
-  CloseHandle(System(handle_));
+  Handle::CloseOwned(System(handle_));
   handle_ = kNone;
 }
 

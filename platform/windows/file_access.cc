@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "platform/windows/error_status.h"
 #include "platform/windows/handle.h"
 
 namespace whydrop::platform {
@@ -18,22 +19,30 @@ class ProcessUser {
  public:
   ProcessUser() {
     HANDLE opened = nullptr;
-    if (!OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &opened)) return;
-    const Handle token(opened);
     DWORD size = 0;
-    if (!GetTokenInformation(token.get(), TokenUser, buffer_, sizeof(buffer_), &size)) return;
+    if (!OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &opened)) {
+      error_ = GetLastError();
+      return;
+    }
+    const Handle token(opened);
+    if (!GetTokenInformation(token.get(), TokenUser, buffer_, sizeof(buffer_), &size)) {
+      error_ = GetLastError();
+      return;
+    }
     sid_ = reinterpret_cast<const TOKEN_USER*>(buffer_)->User.Sid;
     DWORD contained = 0;
     // Fails before Windows 8, which has no app containers.
     contained_ = GetTokenInformation(token.get(), TokenIsAppContainer, &contained, sizeof(contained), &size) != 0 &&
                  contained != 0;
   }
-  PSID sid() const { return sid_; }  // nullptr: unknown
+  PSID sid() const { return sid_; }  // nullptr: unknown, see error()
+  DWORD error() const { return error_; }
   bool contained() const { return contained_; }
 
  private:
   alignas(TOKEN_USER) BYTE buffer_[sizeof(TOKEN_USER) + SECURITY_MAX_SID_SIZE] = {};
   PSID sid_ = nullptr;
+  DWORD error_ = 0;
   bool contained_ = false;
 };
 
@@ -91,22 +100,21 @@ PrivateAccess::PrivateAccess() {
 
 PrivateAccess::~PrivateAccess() { LocalFree(attributes_.lpSecurityDescriptor); }
 
-bool BelongsToUser(HANDLE file, bool* writable_by_others) {
+Status CheckOwner(HANDLE file, bool* writable_by_others) {
   if (writable_by_others != nullptr) *writable_by_others = false;
-  if (!HasAccessLists(file)) return true;
+  if (!HasAccessLists(file)) return OkStatus();
   const ProcessUser user;
+  if (user.sid() == nullptr) return StatusFromWindows(user.error());
   PSID owner = nullptr;
   PACL list = nullptr;
   PSECURITY_DESCRIPTOR descriptor = nullptr;
-  if (user.sid() == nullptr ||
-      GetSecurityInfo(file, SE_FILE_OBJECT, OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION, &owner, nullptr,
-                      &list, nullptr, &descriptor) != ERROR_SUCCESS) {
-    return false;
-  }
+  const DWORD error = GetSecurityInfo(file, SE_FILE_OBJECT, OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION,
+                                      &owner, nullptr, &list, nullptr, &descriptor);
+  if (error != ERROR_SUCCESS) return StatusFromWindows(error);
   const bool ours = owner != nullptr && IsTrusted(owner, user.sid());
   if (writable_by_others != nullptr) *writable_by_others = OthersMayWrite(list, user.sid());
   LocalFree(descriptor);
-  return ours;
+  return ours ? OkStatus() : Status{StatusKind::kInvalid, 0};
 }
 
 }  // namespace whydrop::platform

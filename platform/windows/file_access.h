@@ -6,6 +6,8 @@
 
 #include <windows.h>
 
+#include "platform/status.h"
+
 namespace whydrop::platform {
 
 // Attributes for a new directory of the user's own: full access for this user, administrators and the system, inherited
@@ -24,10 +26,10 @@ class PrivateAccess {
   SECURITY_ATTRIBUTES attributes_ = {};
 };
 
-// Whether it belongs to this user (administrators and the system count: an elevated run made it) and, if
-// `writable_by_others` is given, whether anybody else may write to it. Needs READ_CONTROL. True and false on file systems
-// without access lists.
-bool BelongsToUser(HANDLE file, bool* writable_by_others);
+// OK if it belongs to this user; administrators and the system count: an elevated run made it. kInvalid if it belongs to
+// somebody else; another error where that cannot be told just now. `writable_by_others`, if it is given, is set to whether
+// anybody else may write to it. Needs READ_CONTROL. OK and false on file systems without access lists.
+Status CheckOwner(HANDLE file, bool* writable_by_others);
 
 }  // namespace whydrop::platform
 

@@ -1,10 +1,8 @@
 // The memory of a ring on Windows. A view of a file must go before the file can be deleted, and a thread of the game
-// may be inside a recording call at that moment. So a view is put into a placeholder (Windows 10 1803), which keeps its
-// addresses while the view is exchanged for private memory; a thread that meets the hole of some microseconds in
-// between is made to wait by a handler of faults, which knows our addresses only.
-//
-// Without placeholders (older systems, Wine 8) somebody else's memory could land in that hole: there a ring is written,
-// not mapped, unless a mapping is asked for by name.
+// may be inside a recording call at that moment: the view is exchanged for private memory (view_exchange.h), and a
+// thread that meets the hole of some microseconds in between is made to wait by a handler of faults, which knows our
+// addresses only. Where the hole could be taken by others, a ring is written, not mapped, unless a mapping is asked for
+// by name.
 #include "platform/ring_storage.h"
 
 #include <windows.h>
@@ -14,68 +12,29 @@
 
 #include "platform/last_error.h"
 #include "platform/live_mappings.h"
-#include "platform/process.h"
 #include "platform/windows/error_status.h"
 #include "platform/windows/handle.h"
+#include "platform/windows/view_exchange.h"
 
 namespace whydrop::platform {
 namespace {
-
-constexpr ULONG kReservePlaceholder = 0x00040000;
-constexpr ULONG kReplacePlaceholder = 0x00004000;
-constexpr ULONG kPreservePlaceholder = 0x00000002;
-
-// The functions for placeholders, which older systems and headers do not have.
-struct Placeholders {
-  using Allocate = void*(WINAPI*)(HANDLE, void*, SIZE_T, ULONG, ULONG, void*, ULONG);
-  using Map = void*(WINAPI*)(HANDLE, HANDLE, void*, ULONG64, SIZE_T, ULONG, ULONG, void*, ULONG);
-  using Unmap = BOOL(WINAPI*)(HANDLE, void*, ULONG);
-  Allocate allocate = nullptr;
-  Map map = nullptr;
-  Unmap unmap = nullptr;
-
-  void* Reserve(size_t size) const {
-    if (allocate == nullptr || map == nullptr || unmap == nullptr) return nullptr;
-    return allocate(GetCurrentProcess(), nullptr, size, MEM_RESERVE | kReservePlaceholder, PAGE_NOACCESS, nullptr, 0);
-  }
-  bool Fill(void* place, HANDLE section, size_t size) const {
-    return map(section, GetCurrentProcess(), place, 0, size, kReplacePlaceholder, PAGE_READWRITE, nullptr, 0) !=
-           nullptr;
-  }
-  bool Empty(void* place) const { return unmap(GetCurrentProcess(), place, kPreservePlaceholder) != 0; }
-};
-
-const Placeholders& GetPlaceholders() {
-  static const Placeholders functions = [] {
-    static const char* const kBase[] = {"kernelbase.dll"};
-    void* library = LoadLibraryByName(kBase, 1);
-    Placeholders found;
-    found.allocate = reinterpret_cast<Placeholders::Allocate>(FindSymbol(library, "VirtualAlloc2"));
-    found.map = reinterpret_cast<Placeholders::Map>(FindSymbol(library, "MapViewOfFile3"));
-    found.unmap = reinterpret_cast<Placeholders::Unmap>(FindSymbol(library, "UnmapViewOfFile2"));
-    return found;
-  }();
-  return functions;
-}
 
 // Written by the one thread that exchanges a mapping, read by the handler of faults. The range stays known afterwards,
 // for a thread that ran into the hole and is late at the handler.
 std::atomic<bool> g_exchanging{false};
 std::atomic<uintptr_t> g_exchanged_start{0};
 std::atomic<size_t> g_exchanged_size{0};
-std::atomic<bool> g_has_placeholders{false};
 
 void Enter() {
   while (g_exchanging.exchange(true)) SwitchToThread();
 }
 void Leave() { g_exchanging.store(false); }
 
-// Puts the section in the place of what is mapped there. No allocation: also for the handler of faults.
+// No allocation: also for the handler of faults.
 bool Exchange(void* place, size_t size, HANDLE section) {
   g_exchanged_size.store(size);
   g_exchanged_start.store(reinterpret_cast<uintptr_t>(place));
-  if (g_has_placeholders.load()) return GetPlaceholders().Empty(place) && GetPlaceholders().Fill(place, section, size);
-  return UnmapViewOfFile(place) && MapViewOfFileEx(section, FILE_MAP_ALL_ACCESS, 0, 0, size, place) != nullptr;
+  return ExchangeView(place, size, section);
 }
 
 Handle MakePrivateSection(size_t size) {
@@ -147,17 +106,6 @@ Status WriteZeros(const File& file, size_t size) {
   return OkStatus();
 }
 
-// nullptr: no mapping here, see GetLastError.
-void* MapView(HANDLE section, size_t size, bool needs_placeholders) {
-  void* place = GetPlaceholders().Reserve(size);
-  g_has_placeholders.store(place != nullptr);
-  if (place == nullptr && needs_placeholders) return nullptr;
-  if (place == nullptr) return MapViewOfFile(section, FILE_MAP_ALL_ACCESS, 0, 0, size);
-  if (GetPlaceholders().Fill(place, section, size)) return place;
-  VirtualFree(place, 0, MEM_RELEASE);
-  return nullptr;
-}
-
 HANDLE System(const File& file) { return reinterpret_cast<HANDLE>(file.handle()); }
 
 }  // namespace
@@ -170,7 +118,7 @@ Status RingStorage::MapFile(size_t size, bool only_known_systems) {
   const Handle section(CreateFileMappingW(file, nullptr, PAGE_READWRITE, 0, static_cast<DWORD>(size), nullptr));
   if (!section) return StatusFromWindows(GetLastError());
   InstallFaultHandler();
-  void* memory = MapView(section.get(), size, only_known_systems);
+  void* memory = MapExchangeableView(section.get(), size, only_known_systems ? Hole::kClosed : Hole::kMayBeOpen);
   if (memory == nullptr) return StatusFromWindows(GetLastError());
   if (!RememberMapping(memory, size)) {
     UnmapViewOfFile(memory);  // nobody has seen it yet
@@ -208,9 +156,13 @@ bool RingStorage::ReplaceMapping(MappedContents contents) {
     for (size_t i = 0; i < size_ / sizeof(LONG64); ++i) copy[i] = from[i];
     UnmapViewOfFile(copy);
   }
+  // A thread of low priority would keep those that wait in the hole waiting for the processor as well.
+  const int priority = GetThreadPriority(GetCurrentThread());
+  SetThreadPriority(GetCurrentThread(), THREAD_PRIORITY_TIME_CRITICAL);
   Enter();
   const bool exchanged = Exchange(data_, size_, section.get());
   Leave();
+  SetThreadPriority(GetCurrentThread(), priority);
   return exchanged;
 }
 
@@ -222,9 +174,12 @@ void RingStorage::Prefault() const {
 }
 
 void RingStorage::Sync(size_t offset, size_t size) const {
+  // A written file is left to the system, which writes it to the disk within seconds by itself: a flush holds a file
+  // until it has reached the disk, through whichever handle it is asked for, and a thread that records would wait.
+  if (mode_ != StorageMode::kMapped) return;
   // A failed sync leaves nothing to be done here: the pages stay dirty or are lost, and the reader checks every record.
-  if (mode_ == StorageMode::kMapped) FlushViewOfFile(data_ + offset, size);
-  if (mode_ != StorageMode::kVolatile) FlushFileBuffers(System(file_));
+  FlushViewOfFile(data_ + offset, size);
+  FlushFileBuffers(System(file_));
 }
 
 bool RescueRingMapping(uintptr_t address) {

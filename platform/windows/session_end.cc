@@ -55,6 +55,10 @@ LRESULT CALLBACK HandleMessage(HWND window, UINT message, WPARAM wide, LPARAM na
     case WM_ENDSESSION:
       Tell(wide != FALSE ? SessionEndNotice::kAnnounced : SessionEndNotice::kCancelled);
       return 0;
+    case WM_CLOSE:
+      // taskkill and the like ask every window of a program to close, this one too: it would be destroyed by default,
+      // and the log-off that comes later would not be heard.
+      return 0;
     default:
       return desktop.handle_by_default(window, message, wide, narrow);
   }

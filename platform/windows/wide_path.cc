@@ -49,8 +49,9 @@ Status WidePath(const std::string& path, std::wstring* out) {
     if (needed == 0) return StatusFromWindows(GetLastError());
     std::wstring full(needed, L'\0');
     const DWORD size = GetFullPathNameW(wide.c_str(), needed, &full[0], nullptr);
-    // Larger: another thread changed the current directory in between.
-    if (size == 0 || size >= needed) return {StatusKind::kInvalid, 0};
+    if (size == 0) return StatusFromWindows(GetLastError());
+    // Another thread changed the current directory in between. Nothing is wrong with the path.
+    if (size >= needed) return {StatusKind::kIo, 0};
     full.resize(size);
     if (StartsWith(full, L"\\\\.\\")) return {StatusKind::kInvalid, 0};
     wide = StartsWith(full, L"\\\\") ? L"\\\\?\\UNC" + full.substr(1) : L"\\\\?\\" + full;

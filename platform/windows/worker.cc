@@ -45,14 +45,14 @@ HANDLE System(intptr_t handle) { return reinterpret_cast<HANDLE>(handle); }
 }  // namespace
 
 Waiter::~Waiter() {
-  if (handle_ != -1) CloseHandle(System(handle_));
+  if (handle_ != -1) Handle::CloseOwned(System(handle_));
 }
 
 Status Waiter::Open() {
   if (handle_ != -1) return OkStatus();
-  HANDLE event = CreateEventW(nullptr, FALSE, FALSE, nullptr);
-  if (event == nullptr) return StatusFromWindows(GetLastError());
-  handle_ = reinterpret_cast<intptr_t>(event);
+  Handle event(CreateEventW(nullptr, FALSE, FALSE, nullptr));
+  if (!event) return StatusFromWindows(GetLastError());
+  handle_ = reinterpret_cast<intptr_t>(event.Release());
   return OkStatus();
 }
 

@@ -1,6 +1,7 @@
 #include "upload/harvest.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "platform/identity.h"
 #include "platform/process.h"
 #include "ring/index_sort.h"
+#include "ring/ring_layout.h"
 #include "upload/gzip.h"
 
 namespace whydrop {
@@ -84,6 +86,11 @@ SystemNow AskSystem(const HarvestConfig& config) {
   return now;
 }
 
+bool IsOfThisProcess(const RingIdentity& identity) {
+  const platform::ProcessIdentity self = platform::CurrentProcess();
+  return identity.pid == self.pid && identity.process_start == self.start_time;
+}
+
 class Harvester {
  public:
   Harvester(const HarvestConfig& config, const Outbox& outbox)
@@ -139,6 +146,7 @@ class Harvester {
 
   Claim Take(const std::string& name, platform::File* file, platform::FileFacts* facts, RingIdentity* identity) const;
   bool MayLive(const RingIdentity& identity, bool locked, const platform::FileFacts& facts) const;
+  static bool RunsInThisProcess(const RingIdentity& identity, const platform::File& file);
   bool HarvestOne(const std::string& name);  // false: a dead one stays for the next harvest, as far as can be told
   Status Convert(const RingContents& ring);
   Status FreezeFacts(const RingContents& ring, HarvestFacts* facts) const;
@@ -175,7 +183,10 @@ Harvester::Claim Harvester::Take(const std::string& name, platform::File* file, 
   size_t read = 0;
   if (!file->ReadAt(0, header, sizeof(header), &read).ok()) return Claim::kNotNow;
   const Status status = ReadRingHeader(header, read, identity);
-  if (busy) return status.ok() && !MayLive(*identity, false, *facts) ? Claim::kNotNow : Claim::kLeaveAlone;
+  if (busy) {
+    const bool lives = !status.ok() || MayLive(*identity, false, *facts) || RunsInThisProcess(*identity, *file);
+    return lives ? Claim::kLeaveAlone : Claim::kNotNow;
+  }
   if (status.kind == StatusKind::kUnsupported) return Claim::kUnknownVersion;
   if (!status.ok()) {
     // A ring that is being made starts as zeros.
@@ -185,6 +196,16 @@ Harvester::Claim Harvester::Take(const std::string& name, platform::File* file, 
   if (identity->session_id == config_.own_session || MayLive(*identity, lock.ok(), *facts)) return Claim::kLeaveAlone;
   const size_t limit = identity->role == WHYDROP_ROLE_SERVER ? kMaxServerRingBytes : kMaxClientRingBytes;
   return facts->size_bytes > limit ? Claim::kCorrupt : Claim::kDead;
+}
+
+// Asked of a ring that somebody holds: the session of another copy of the SDK in this process, or else a harvester, of
+// one that was stopped.
+bool Harvester::RunsInThisProcess(const RingIdentity& identity, const platform::File& file) {
+  uint32_t clean_mark = 0;
+  size_t read = 0;
+  return IsOfThisProcess(identity) &&
+         file.ReadAt(kHeaderBytes + offsetof(LifePage, clean_mark), &clean_mark, sizeof(clean_mark), &read).ok() &&
+         clean_mark == 0;
 }
 
 bool Harvester::MayLive(const RingIdentity& identity, bool locked, const platform::FileFacts& facts) const {
@@ -197,8 +218,7 @@ bool Harvester::MayLive(const RingIdentity& identity, bool locked, const platfor
       platform::CheckProcess({identity.pid, identity.process_start, identity.pid_namespace});
   if (liveness == platform::Liveness::kAlive) {
     // Of this very process, and no descriptor holds it any more (Take has looked): a session that was stopped.
-    const platform::ProcessIdentity self = platform::CurrentProcess();
-    return identity.pid != self.pid || identity.process_start != self.start_time;
+    return !IsOfThisProcess(identity);
   }
   // In another pid namespace the lock is the only witness; without it the ring has to grow old.
   return liveness == platform::Liveness::kUnknown && !locked && AgeMs(facts) < kDayMs;

@@ -29,7 +29,7 @@ quietly cmake --install "$build_dir" --prefix "$work/first"
 # The package is moved after its installation, so that a path of the build machine in it would be found out.
 prefix="$work/prefix"
 mv "$work/first" "$prefix"
-for file in bin/whydrop.dll bin/whydrop.exe lib/libwhydrop.dll.a lib/libwhydrop.a include/whydrop/whydrop.h \
+for file in bin/whydrop.dll bin/whydrop.exe lib/libwhydrop.dll.a lib/libwhydrop.a lib/whydrop.def include/whydrop/whydrop.h \
   lib/cmake/whydrop/whydrop{Config,ConfigVersion,Targets}.cmake share/doc/whydrop/LICENSE; do
   [ -e "$prefix/$file" ] || fail "not installed: $file"
 done

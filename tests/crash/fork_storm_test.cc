@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "../unit/session/session_fixture.h"
+#include "left_ring.h"
 #include "respawn.h"
 
 using whydrop_test::LeftRing;

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "../unit/session/session_fixture.h"
+#include "left_ring.h"
 #include "respawn.h"
 
 using whydrop_test::LeftRing;

@@ -1,22 +1,13 @@
-// Children that are this program again, executed by name, and the rings that they leave behind.
+// Children that are this program again, executed by name.
 #ifndef WHYDROP_TESTS_CRASH_RESPAWN_H
 #define WHYDROP_TESTS_CRASH_RESPAWN_H
 
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstdint>
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <vector>
-
-#include "platform/clock.h"
-#include "platform/identity.h"
-#include "ring/ring_reader.h"
-#include "upload/session_report.h"
 
 namespace whydrop_test {
 
@@ -55,33 +46,6 @@ inline std::string OutputOf(const std::vector<std::string>& arguments, int* stat
   close(ends[0]);
   *status = Wait(child);
   return text;
-}
-
-// What the ring of a session that died in this boot says.
-struct LeftRing {
-  bool readable = false;
-  whydrop::RingContents ring;
-  whydrop::SessionReport report;
-
-  bool damaged() const {
-    const whydrop::RingDamage& damage = ring.damage;
-    return !readable || damage.life_out_of_range ||
-           damage.slots_damaged + damage.connections_damaged + damage.tags_damaged + damage.totals_damaged != 0;
-  }
-};
-
-inline LeftRing ReadLeftRing(const std::string& path) {
-  LeftRing left;
-  std::ifstream in(path, std::ios::binary);
-  const std::string bytes{std::istreambuf_iterator<char>(in), {}};
-  left.readable = whydrop::ReadRing(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size(), &left.ring).ok();
-  if (!left.readable) return left;
-  whydrop::SystemNow now;
-  now.boot_id = whydrop::platform::BootId();
-  now.boot_ms = whydrop::platform::BootTimeMs();
-  now.unix_ms = whydrop::platform::WallUnixMs();
-  left.report = whydrop::ReportSession(left.ring, whydrop::FactsOf(left.ring, now));
-  return left;
 }
 
 }  // namespace whydrop_test

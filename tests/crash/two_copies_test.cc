@@ -1,62 +1,67 @@
 // Two copies of the SDK in one process, as when the engine brings one and a plugin another: this program is linked with
 // the static library and loads the shared one. Both use the same state directory.
 #define DOCTEST_CONFIG_IMPLEMENT
-#include <dlfcn.h>
 #include <doctest/doctest.h>
+#ifdef _WIN32
+#include <windows.h>
+#else
+#include <dlfcn.h>
+#endif
 
 #include <csignal>
 #include <cstdlib>
-#include <cstring>
+#include <string>
 
 #include "../unit/session/session_fixture.h"
-#include "respawn.h"
+#include "left_ring.h"
+#include "support/child.h"
 
 using whydrop_test::LeftRing;
 using whydrop_test::OpenTcp;
 using whydrop_test::ReadLeftRing;
-using whydrop_test::Spawn;
 using whydrop_test::Started;
 using whydrop_test::TempDir;
-using whydrop_test::Wait;
 
 namespace {
 
+#ifdef _WIN32
+constexpr uint32_t kFault = 0xC0000005;
+void* Load(const char* name) { return reinterpret_cast<void*>(LoadLibraryA(name)); }
+void* Find(void* library, const char* name) {
+  return reinterpret_cast<void*>(GetProcAddress(static_cast<HMODULE>(library), name));
+}
+#else
+constexpr uint32_t kFault = SIGSEGV;
+void* Load(const char* name) { return dlopen(name, RTLD_NOW | RTLD_LOCAL); }
+void* Find(void* library, const char* name) { return dlsym(library, name); }
+#endif
+
 // The functions of the loaded copy.
 struct Plugin {
-  void* library = dlopen(WHYDROP_SHARED, RTLD_NOW | RTLD_LOCAL);
+  void* library = Load(WHYDROP_SHARED);
   template <typename Function>
   Function* Get(Function*, const char* name) const {
-    return reinterpret_cast<Function*>(dlsym(library, name));
+    return reinterpret_cast<Function*>(Find(library, name));
   }
 };
 #define WHYDROP_IN_PLUGIN(plugin, function) ((plugin).Get(&(function), #function))
 
-void Die(const std::string& way) {
-  if (way == "exit") exit(3);
-  if (way == "crash") raise(SIGSEGV);
-  kill(getpid(), SIGKILL);
+int Die(const std::string& way) {
+  if (way == "exit") std::exit(3);
+  if (way == "kill") Child::Die();
+  int* volatile nowhere = nullptr;
+  *const_cast<volatile int*>(nowhere) = 1;
+  return 97;
 }
 
-int RunChild(const std::string& way, const std::string& dir) {
-  Plugin plugin;
-  if (plugin.library == nullptr) return 90;
-  if (WHYDROP_IN_PLUGIN(plugin, whydrop_start) == &whydrop_start) return 91;  // one copy only
-  static Started session(dir);
-  if (session.Start() != WHYDROP_OK) return 92;
-  if (WHYDROP_IN_PLUGIN(plugin, whydrop_start)(&session.config) != WHYDROP_OK) return 93;
-  whydrop_conn_info info = {};
-  info.struct_size = sizeof info;
-  info.protocol = WHYDROP_TCP;
-  if (OpenTcp() == 0) return 94;
-  for (int i = 0; i < 2; ++i) {
-    if (WHYDROP_IN_PLUGIN(plugin, whydrop_conn_open)(&info) == 0) return 95;
-  }
-  // Each looks for dead rings and must leave the other's alone.
-  if (whydrop_flush(20000) != WHYDROP_OK) return 96;
-  if (WHYDROP_IN_PLUGIN(plugin, whydrop_flush)(20000) != WHYDROP_OK) return 96;
-  if (whydrop_flush(20000) != WHYDROP_OK) return 96;
-  Die(way);
-  return 97;
+// How a child without any copy ends.
+int64_t EndWithout(const char* way) { return Child::InRole("dies_without", {way}).Wait(); }
+
+int64_t EndWithBoth(const char* way, const TempDir& dir) {
+  Child child = Child::InRole("dies_with_both", {way, dir.path()});
+  const std::string said = child.ReadAll();
+  CAPTURE(said);
+  return child.Wait();
 }
 
 void CheckBothRings(const TempDir& dir, int32_t end, uint32_t code) {
@@ -78,26 +83,44 @@ void CheckBothRings(const TempDir& dir, int32_t end, uint32_t code) {
 
 }  // namespace
 
+CHILD_ROLE(dies_without) { return Die(arguments.at(0)); }
+
+CHILD_ROLE(dies_with_both) {
+  const Plugin plugin;
+  if (plugin.library == nullptr) return 90;
+  if (WHYDROP_IN_PLUGIN(plugin, whydrop_start) == &whydrop_start) return 91;  // one copy only
+  static Started session(arguments.at(1));
+  if (session.Start() != WHYDROP_OK) return 92;
+  if (WHYDROP_IN_PLUGIN(plugin, whydrop_start)(&session.config) != WHYDROP_OK) return 93;
+  whydrop_conn_info info = {};
+  info.struct_size = sizeof info;
+  info.protocol = WHYDROP_TCP;
+  if (OpenTcp() == 0) return 94;
+  for (int i = 0; i < 2; ++i) {
+    if (WHYDROP_IN_PLUGIN(plugin, whydrop_conn_open)(&info) == 0) return 95;
+  }
+  // Each looks for dead rings and must leave the other's alone.
+  if (whydrop_flush(20000) != WHYDROP_OK) return 96;
+  if (WHYDROP_IN_PLUGIN(plugin, whydrop_flush)(20000) != WHYDROP_OK) return 96;
+  if (whydrop_flush(20000) != WHYDROP_OK) return 96;
+  return Die(arguments.at(0));
+}
+
 TEST_CASE("two copies that end in order both say so") {
   TempDir dir;
-  const int status = Wait(Spawn({"--child", "exit", dir.path()}, -1));
-  CHECK(WIFEXITED(status));
-  CHECK(WEXITSTATUS(status) == 3);
+  CHECK(EndWithBoth("exit", dir) == 3);
   CheckBothRings(dir, WHYDROP_CAUSE_CLEAN_EXIT, 0);
 }
 
 TEST_CASE("two copies both see the crash, and the process dies of it") {
   TempDir dir;
-  const int status = Wait(Spawn({"--child", "crash", dir.path()}, -1));
-  CHECK(WIFSIGNALED(status));
-  CHECK(WTERMSIG(status) == SIGSEGV);
-  CheckBothRings(dir, WHYDROP_CAUSE_CLIENT_CRASH, SIGSEGV);
+  CHECK(EndWithBoth("crash", dir) == EndWithout("crash"));
+  CheckBothRings(dir, WHYDROP_CAUSE_CLIENT_CRASH, kFault);
 }
 
 TEST_CASE("two copies that are killed leave both rings to the next launch") {
   TempDir dir;
-  const int status = Wait(Spawn({"--child", "kill", dir.path()}, -1));
-  CHECK(WIFSIGNALED(status));
+  CHECK(EndWithBoth("kill", dir) == EndWithout("kill"));
   CheckBothRings(dir, WHYDROP_CAUSE_CLIENT_KILLED, 0);
   Started next(dir.path());
   REQUIRE(next.Start() == WHYDROP_OK);
@@ -107,7 +130,7 @@ TEST_CASE("two copies that are killed leave both rings to the next launch") {
 }
 
 int main(int argc, char** argv) {
-  if (argc == 4 && std::strcmp(argv[1], "--child") == 0) return RunChild(argv[2], argv[3]);
-  doctest::Context context(argc, argv);
-  return context.run();
+  int exit_code = 0;
+  if (PlayChildRole(argc, argv, &exit_code)) return exit_code;
+  return doctest::Context(argc, argv).run();
 }

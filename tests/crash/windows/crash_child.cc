@@ -22,6 +22,7 @@ CrashResult* shared = nullptr;
 std::string arrangement;
 LPTOP_LEVEL_EXCEPTION_FILTER filter_before = nullptr;
 void(__cdecl* abort_before)(int) = nullptr;
+std::terminate_handler terminate_before = nullptr;
 void* guard_page = nullptr;
 
 bool OnCrash(const platform::CrashFacts& facts) {
@@ -55,9 +56,17 @@ void __cdecl OtherAbortHandler(int signal) {
   std::raise(signal);
 }
 
+void OtherTerminateHandler() {
+  shared->terminate_calls.fetch_add(1);
+  if (arrangement == "ends") TerminateProcess(GetCurrentProcess(), 42);
+  if (arrangement == "after_chaining") terminate_before();
+  std::abort();
+}
+
 void InstallOther() {
   filter_before = SetUnhandledExceptionFilter(OtherFilter);
   abort_before = std::signal(SIGABRT, OtherAbortHandler);
+  terminate_before = std::set_terminate(OtherTerminateHandler);
 }
 
 volatile int sink_of_depth = 0;

@@ -13,6 +13,7 @@ struct CrashResult {
   std::atomic<int> filter_calls;  // the other program part's exception filter
   std::atomic<DWORD> filter_code;
   std::atomic<int> abort_calls;  // its SIGABRT handler
+  std::atomic<int> terminate_calls;
   std::atomic<int> sink_calls;
   std::atomic<int> returned_calls;
   whydrop::platform::CrashFacts first;

@@ -29,8 +29,9 @@ struct Cause {
   const char* name;
   DWORD code;  // that the sink is told
   CrashKind kind;
-  // Who sees it on its way: exception filters, SIGABRT handlers, ours before both, nobody.
-  enum Way { kFilter, kAbort, kOursFirst, kNobody } way;
+  // Who sees it on its way: exception filters, SIGABRT handlers, terminate handlers and then those of SIGABRT, ours
+  // before all others, nobody.
+  enum Way { kFilter, kAbort, kTerminate, kOursFirst, kNobody } way;
 };
 
 const Cause kCauses[] = {
@@ -45,8 +46,8 @@ const Cause kCauses[] = {
     {"heap_corruption", 0xC0000374, CrashKind::kRuntimeCheck, Cause::kOursFirst},
     {"abort", 0x40000015, CrashKind::kAbort, Cause::kAbort},
     {"raise_abort", 0x40000015, CrashKind::kAbort, Cause::kAbort},
-    {"exception", 0x40000015, CrashKind::kTerminate, Cause::kOursFirst},
-    {"terminate", 0x40000015, CrashKind::kTerminate, Cause::kOursFirst},
+    {"exception", 0x40000015, CrashKind::kTerminate, Cause::kTerminate},
+    {"terminate", 0x40000015, CrashKind::kTerminate, Cause::kTerminate},
     {"other_abort", 0x40000015, CrashKind::kAbort, Cause::kOursFirst},
     {"other_raise_abort", 0x40000015, CrashKind::kAbort, Cause::kOursFirst},
     {"other_purecall", 0x40000015, CrashKind::kRuntimeCheck, Cause::kOursFirst},
@@ -70,9 +71,11 @@ void CheckPair(const Cause& cause, const std::string& arrangement, const char* w
   if (!circle) {
     CHECK(hooked.result->filter_calls == bare.result->filter_calls);
     CHECK(hooked.result->abort_calls == bare.result->abort_calls);
-    const bool other = arrangement != "none";
-    if (cause.way == Cause::kFilter) CHECK(bare.result->filter_calls == (other ? 1 : 0));
-    if (cause.way == Cause::kAbort) CHECK(bare.result->abort_calls == (other ? 1 : 0));
+    CHECK(hooked.result->terminate_calls == bare.result->terminate_calls);
+    const int other = arrangement != "none" ? 1 : 0;
+    if (cause.way == Cause::kFilter) CHECK(bare.result->filter_calls == other);
+    if (cause.way == Cause::kAbort) CHECK(bare.result->abort_calls == other);
+    if (cause.way == Cause::kTerminate) CHECK(bare.result->terminate_calls == other);
   }
   CHECK(hooked.result->filter_code == bare.result->filter_code);
   const bool hidden = arrangement == "after_not_chaining" && cause.way != Cause::kOursFirst;
@@ -87,7 +90,9 @@ void CheckPair(const Cause& cause, const std::string& arrangement, const char* w
 // Whom nobody else is asked about needs no other handlers.
 bool Matters(const Cause& cause, const std::string& arrangement) {
   if (cause.way == Cause::kFilter || cause.way == Cause::kAbort || arrangement == "none") return true;
-  return cause.way == Cause::kOursFirst && (arrangement == "searches" || arrangement == "after_not_chaining");
+  if (cause.way == Cause::kTerminate && (arrangement == "ends" || arrangement == "after_chaining")) return true;
+  return (cause.way == Cause::kTerminate || cause.way == Cause::kOursFirst) &&
+         (arrangement == "searches" || arrangement == "after_not_chaining");
 }
 
 }  // namespace

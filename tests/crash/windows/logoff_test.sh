@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The Windows session ends under a player: the next launch must call it a shutdown of the system. In a Wine prefix of its
-# own, because everybody in the prefix is logged off.
+# The Windows session ends under a player: the next launch must call it a shutdown of the system, also when somebody
+# asked all of the player's windows to close before, as taskkill does. In a Wine prefix of its own, because everybody in
+# the prefix is logged off.
 #
 # Usage: logoff_test.sh CHILD.exe [RUNS]
 set -euo pipefail
@@ -31,6 +32,8 @@ for ((run = 1; run <= runs; ++run)); do
     [[ -e $state/ready ]] && break
     sleep 0.1
   done
+  # The player stays: nobody but the SDK has a window in it.
+  quiet_wine taskkill /im "$(basename "$child")"
   quiet_wine wineboot --end-session || true
   wait "$player" || true
   "$scripts/wine_run.sh" "$child" report "Z:$state" </dev/null >"$state/report" 2>/dev/null || true

@@ -1,5 +1,5 @@
-// Makes the N-th system call or the N-th allocation of this program fail. The program's own functions of the same names
-// stand in front of the C library's (faults.cc).
+// Makes the N-th system call or the N-th allocation of this program fail. The program's own functions stand in front of
+// the system's (faults_linux.cc, faults_windows.cc).
 //
 // Thread rule: any thread; arm and disarm on one.
 #ifndef WHYDROP_TESTS_UNIT_UPLOAD_FAULTS_H
@@ -9,7 +9,7 @@
 
 class Fault {
  public:
-  // From now on the n-th one fails, with `error` as errno; all behind it too if `lasting`.
+  // From now on the n-th one fails, with the system's number `error`; all behind it too if `lasting`.
   void Arm(int n, bool lasting, int error) {
     struck_.store(false);
     lasting_.store(lasting);
@@ -38,5 +38,8 @@ class Fault {
 };
 
 extern Fault g_calls, g_allocations;
+
+// The system's numbers.
+extern const int kDeviceError, kNoSpace, kTooManyOpen;
 
 #endif

@@ -34,7 +34,7 @@ TEST_CASE("a state directory that others may write to is refused") {
         CreateFileW(wide.c_str(), READ_CONTROL, 7, nullptr, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS, nullptr));
     REQUIRE(opened);
     bool others_may_write = true;
-    CHECK(BelongsToUser(opened.get(), &others_may_write));
+    CHECK(CheckOwner(opened.get(), &others_may_write).ok());
     CHECK_FALSE(others_may_write);
   }
   // Everybody may do everything.
@@ -118,4 +118,24 @@ TEST_CASE("the state directory is in the folder of local application data, also 
   CHECK(path.find("Zażółć 玩家\\whydrop") != std::string::npos);
   CHECK(EnsureDirectory(path + "/game").ok());
   CHECK(profile.Has("Zażółć 玩家/whydrop/game"));
+}
+
+TEST_CASE("a game that closes a handle of ours, which it takes for its own, closes nothing") {
+  const TestDirectory directory;
+  const std::wstring wide = Wide(directory.File("ours"));
+  File file;
+  REQUIRE(File::CreateNew(directory.File("ours"), &file).ok());
+  CHECK_FALSE(CloseHandle(reinterpret_cast<HANDLE>(file.handle())));
+  CHECK(file.WriteAt(0, "x", 1).ok());
+  file.Close();
+  CHECK(directory.Read("ours") == "x");
+  const Handle alone(CreateFileW(wide.c_str(), GENERIC_READ, 0, nullptr, OPEN_EXISTING, 0, nullptr));
+  CHECK(alone);  // nobody holds it any more
+
+  Handle event(CreateEventW(nullptr, FALSE, FALSE, nullptr));
+  const HANDLE number = event.get();
+  CHECK_FALSE(CloseHandle(number));
+  CHECK(SetEvent(number));
+  event = Handle();
+  CHECK_FALSE(SetEvent(number));
 }

@@ -1,10 +1,15 @@
-// What only Windows has: in-page errors, attributes of files, faults at addresses that are not ours.
+// What only Windows has: in-page errors, attributes of files, faults at addresses that are not ours, flushes that hold
+// a file.
 #include "platform/ring_storage.h"
 
 #include <doctest/doctest.h>
 #include <windows.h>
 
+#include <atomic>
+#include <thread>
+
 #include "support/child.h"
+#include "support/imports_windows.h"
 #include "support/test_directory.h"
 
 using namespace whydrop;            // NOLINT
@@ -18,6 +23,15 @@ constexpr size_t kSize = 64 * 1024;
 void RaiseFault(DWORD code, const void* address) {
   const ULONG_PTR facts[3] = {1, reinterpret_cast<ULONG_PTR>(address), 0xC0000185 /* an I/O device error */};
   RaiseException(code, 0, code == EXCEPTION_IN_PAGE_ERROR ? 3 : 2, facts);
+}
+
+// A flush that takes as long as the test wants.
+std::atomic<int> flushes{0};
+std::atomic<bool> flushes_end{true};
+BOOL WINAPI SlowFlush(HANDLE) {
+  ++flushes;
+  while (!flushes_end) Sleep(1);
+  return TRUE;
 }
 
 }  // namespace
@@ -77,5 +91,44 @@ TEST_CASE("a mapped ring is a plain file that others may read and the owner may 
   CHECK(bytes.size() == kSize);
   CHECK(bytes[4000] == 'x');
   storage.Sync();
+  storage.Discard();
+}
+
+TEST_CASE("no thread that records waits for a flush: stores to a mapped ring need none of its locks") {
+  const TestDirectory directory;
+  RingStorage storage;
+  REQUIRE(storage.CreateAs(StorageMode::kMapped, directory.File("ring"), kSize).ok());
+  auto* const flush = ReplaceImport("FlushFileBuffers", SlowFlush);
+  REQUIRE((flush != nullptr));
+  flushes = 0;
+  flushes_end = false;
+  std::thread worker([&storage] { storage.Sync(); });
+  while (flushes == 0) Sleep(1);
+  storage.data()[100] = 'x';
+  CHECK(storage.Written(100, 1));
+  CHECK(directory.Read("ring")[100] == 'x');
+  CHECK_FALSE(flushes_end);
+  flushes_end = true;
+  worker.join();
+  ReplaceImport("FlushFileBuffers", flush);
+  storage.Discard();
+}
+
+// Windows holds a file until its flush has ended, so that WriteFile would wait, which Wine does not show: the number is
+// what tells.
+TEST_CASE("no thread that records waits for a flush: a ring that is written is never flushed") {
+  const TestDirectory directory;
+  RingStorage storage;
+  REQUIRE(storage.CreateAs(StorageMode::kFile, directory.File("ring"), kSize).ok());
+  auto* const flush = ReplaceImport("FlushFileBuffers", SlowFlush);
+  REQUIRE((flush != nullptr));
+  flushes = 0;
+  storage.data()[100] = 'x';
+  CHECK(storage.Written(100, 1));
+  storage.Sync();
+  storage.Sync(0, 4096);
+  ReplaceImport("FlushFileBuffers", flush);
+  CHECK(flushes == 0);
+  CHECK(directory.Read("ring")[100] == 'x');
   storage.Discard();
 }
