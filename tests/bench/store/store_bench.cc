@@ -4,8 +4,7 @@
 //
 //   store_bench [--engine PID] [--connections N] STORE_URL...      10,000,000 unless said otherwise
 //
-// PID is a server whose processor time counts as well. store_bench.py fills one store of each kind and runs this;
-// extend_store.py makes ten million connections of four in a tenth of the time.
+// PID is a server whose processor time counts as well. store_bench.py fills one store of each kind and runs this.
 #include <unistd.h>
 
 #include <algorithm>

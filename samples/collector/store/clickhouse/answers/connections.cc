@@ -61,13 +61,10 @@ std::vector<CountedDay> ReadDays(Cluster* cluster) {
   const std::string answer =
       cluster->Ask("SELECT toUInt32(toUInt16(day)), count() FROM " + Everywhere(cluster->settings(), "verdicts") +
                    " GROUP BY day ORDER BY day DESC FORMAT RowBinary");
-  RowReader row(answer);
-  std::vector<CountedDay> days;
-  while (row.More()) {
-    const int64_t starts_s = int64_t{row.U32()} * kDayS;
-    days.push_back({starts_s, row.U64()});
-  }
-  return days;
+  return ReadRows(answer, [](RowReader* row) {
+    const int64_t starts_s = int64_t{row->U32()} * kDayS;
+    return CountedDay{starts_s, row->U64()};
+  });
 }
 
 // The part of the query's time that lies in [from, to).

@@ -1,13 +1,13 @@
 // The tables that count as SQL: how a verdict is counted, and what to select from to have a question answered.
 //
-// Thread rule: pure.
+// Thread rule: every function from any thread.
 #ifndef WHYDROP_COLLECTOR_CLICKHOUSE_COUNT_SQL_H
 #define WHYDROP_COLLECTOR_CLICKHOUSE_COUNT_SQL_H
 
 #include <string>
 #include <vector>
 
-#include "samples/collector/store/clickhouse/engine/url.h"
+#include "samples/collector/store/clickhouse/engine/cluster.h"
 #include "samples/collector/store/count_plan.h"
 
 namespace whydrop::collector::clickhouse {
@@ -19,14 +19,14 @@ inline const std::string kHourFacet = "hour";
 // that says nothing counts as 0 of no facet, so that a day of which nothing is left is counted too.
 std::string SelectDayCounts(const Settings& settings, const std::string& day);
 
-// What counts, in parentheses: the columns kind, cause, outcome, app_version, platform, server_error, at_s, decided_s,
-// `counted`, and one for each facet among the dimensions, called as FacetColumn says.
-std::string CountsFor(const Settings& settings, const CountQuery& query);
+// What counts, in parentheses: the columns kind, cause, outcome, app_version, platform, server_error, decided_s,
+// starts_s (of the hour or the day, whichever is a dimension), `counted`, and one for each facet among the dimensions,
+// called as FacetColumn says. Both ask for the days that there are. Throw StoreError.
+std::string CountsFor(Cluster* cluster, const CountQuery& query);
 std::string FacetColumn(const std::vector<std::string>& dimensions, const std::string& dimension);
 
 // What counts once for each of some facets, in parentheses: kind, cause, outcome, facet, value, `counted`.
-std::string CountsByFacet(const Settings& settings, const ConnectionFilter& filter,
-                          const std::vector<std::string>& facets);
+std::string CountsByFacet(Cluster* cluster, const ConnectionFilter& filter, const std::vector<std::string>& facets);
 
 }  // namespace whydrop::collector::clickhouse
 

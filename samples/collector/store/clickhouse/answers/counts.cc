@@ -16,8 +16,8 @@ const std::string kIsDrop = "(kind < 2 AND outcome IN (" + std::to_string(static
 
 std::string Column(const std::vector<std::string>& dimensions, const std::string& dimension) {
   if (dimension == "side") return "toInt64(intDiv(cause, 100))";
-  if (dimension == "day") return "toString(toDate(toUInt16(intDiv(at_s, 86400))))";
-  if (dimension == "hour") return "formatDateTime(toDateTime(at_s - at_s % 3600, 'UTC'), '%Y-%m-%dT%H:00Z', 'UTC')";
+  if (dimension == "day") return "toString(toDate(toUInt16(intDiv(starts_s, 86400))))";
+  if (dimension == "hour") return "formatDateTime(toDateTime(starts_s, 'UTC'), '%Y-%m-%dT%H:00Z', 'UTC')";
   return NameOfNumber(dimension, 0) ? "toInt64(" + dimension + ")" : FacetColumn(dimensions, dimension);
 }
 
@@ -41,7 +41,7 @@ Attribution ReadAttribution(Cluster* cluster, const AttributionQuery& query, int
   const std::string answer =
       cluster->Ask("SELECT " + columns + CountIf("kind < 2") + " AS connections, " + CountIf("kind = 0") + ", " +
                    CountIf("kind = 2") + ", " + CountIf("kind < 2 AND decided_s > " + std::to_string(now_s)) +
-                   " FROM " + CountsFor(cluster->settings(), counted) + selected + " GROUP BY " + by +
+                   " FROM " + CountsFor(cluster, counted) + selected + " GROUP BY " + by +
                    " ORDER BY connections DESC, " + by + " FORMAT RowBinary");
   Attribution out;
   RowReader row(answer);
@@ -70,7 +70,7 @@ std::vector<Finding> ReadFindings(Cluster* cluster, const ConnectionFilter& filt
   const std::string answer = cluster->Ask(
       "SELECT facet, value, toUInt64(sum(counted)), " + CountIf(kIsDrop) + ", " + CountIf("kind = 0") + ", " +
       CountIf("kind = 0 AND " + reset) + ", " + CountIf("kind = 0 AND " + reset + " AND " + kIsDrop) + " FROM " +
-      CountsByFacet(cluster->settings(), filter, facets) + " GROUP BY facet, value ORDER BY value FORMAT RowBinary");
+      CountsByFacet(cluster, filter, facets) + " GROUP BY facet, value ORDER BY value FORMAT RowBinary");
   std::array<Finding, kFindingTexts> found;
   std::vector<NetworkCount> by_resets;
   uint64_t drops = 0;

@@ -129,10 +129,7 @@ std::vector<SessionView> ReadSessions(Cluster* cluster, std::optional<int32_t> e
       "report_id, uptime_ms, ended_s, connections_opened, losses" +
       SessionsWhere(cluster, filter, "", ended_as) + " ORDER BY ended_s DESC, received_s DESC, session_id LIMIT " +
       std::to_string(limit) + " FORMAT RowBinary");
-  RowReader row(answer);
-  std::vector<SessionView> views;
-  while (row.More()) views.push_back(ReadSession(&row));
-  return views;
+  return ReadRows(answer, ReadSession);
 }
 
 std::vector<SessionEndGroup> ReadSessionEnds(Cluster* cluster, const SessionFilter& filter) {
@@ -140,18 +137,15 @@ std::vector<SessionEndGroup> ReadSessionEnds(Cluster* cluster, const SessionFilt
   static_cast<SessionFilter&>(query) = filter;
   query.of = CountedKind::kClientSessions;
   const std::string answer = cluster->Ask(
-      "SELECT app_version, cause, toUInt64(sum(counted)) AS sessions FROM " + CountsFor(cluster->settings(), query) +
+      "SELECT app_version, cause, toUInt64(sum(counted)) AS sessions FROM " + CountsFor(cluster, query) +
       " GROUP BY app_version, cause HAVING sessions > 0 ORDER BY sessions DESC, app_version, cause FORMAT RowBinary");
-  RowReader row(answer);
-  std::vector<SessionEndGroup> groups;
-  while (row.More()) {
+  return ReadRows(answer, [](RowReader* row) {
     SessionEndGroup group;
-    group.app_version = row.Text();
-    group.end = row.I32();
-    group.sessions = row.U64();
-    groups.push_back(std::move(group));
-  }
-  return groups;
+    group.app_version = row->Text();
+    group.end = row->I32();
+    group.sessions = row->U64();
+    return group;
+  });
 }
 
 Crashes ReadCrashes(Cluster* cluster, const SessionFilter& filter, uint32_t limit) {
@@ -166,16 +160,13 @@ std::vector<Label> ReadAllLabels(Cluster* cluster, const std::string& app_id) {
   const std::string answer = cluster->Ask(
       "SELECT DISTINCT app_id, dimension, value FROM " + Everywhere(cluster->settings(), "labels") + " WHERE 1" +
       (app_id.empty() ? "" : " AND app_id = " + Quote(app_id)) + " ORDER BY app_id, dimension, value FORMAT RowBinary");
-  RowReader row(answer);
-  std::vector<Label> labels;
-  while (row.More()) {
+  return ReadRows(answer, [](RowReader* row) {
     Label label;
-    label.app_id = row.Text();
-    label.dimension = row.Text();
-    label.value = row.Text();
-    labels.push_back(std::move(label));
-  }
-  return labels;
+    label.app_id = row->Text();
+    label.dimension = row->Text();
+    label.value = row->Text();
+    return label;
+  });
 }
 
 int64_t ReadNewestReport(Cluster* cluster) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "samples/collector/store/count_plan.h"
@@ -77,6 +78,11 @@ class RowReader {
   int32_t I32() { return Number<int32_t>(); }
   std::string Text() { return std::string(Take(Length())); }
   std::string Fixed16() { return std::string(Take(16)); }
+  // An app, and 16 bytes that name something of it.
+  std::pair<std::string, std::string> AppAndKey() {
+    std::string app_id = Text();
+    return {std::move(app_id), Fixed16()};
+  }
   std::vector<std::string> Texts() {
     std::vector<std::string> texts;
     for (uint64_t left = Length(); left > 0; --left) texts.push_back(Text());
@@ -107,6 +113,15 @@ class RowReader {
 
   std::string_view left_;
 };
+
+// Every row of an answer, each as `read` makes it of a RowReader*.
+template <typename ReadRow>
+auto ReadRows(std::string_view answer, ReadRow read) {
+  RowReader row(answer);
+  std::vector<decltype(read(&row))> rows;
+  while (row.More()) rows.push_back(read(&row));
+  return rows;
+}
 
 }  // namespace whydrop::collector::clickhouse
 

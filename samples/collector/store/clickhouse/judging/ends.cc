@@ -97,9 +97,7 @@ std::map<std::pair<std::string, std::string>, ServerState> ReadStates(const Sett
           &keys);
   RowReader reader(answer);
   while (reader.More()) {
-    std::string app_id = reader.Text();
-    std::string session_id = reader.Fixed16();
-    ServerState& state = states[{std::move(app_id), std::move(session_id)}];
+    ServerState& state = states[reader.AppAndKey()];
     state.rotation = reader.U32();
     state.end = reader.I32();
     state.replaced = static_cast<Replaced>(reader.U8());
@@ -136,9 +134,7 @@ void ReadAttempts(const Settings& settings, const AskFn& ask, std::vector<KeyRow
   std::pair<std::string, std::string> last;
   uint32_t last_number = 0;
   while (reader.More()) {
-    std::pair<std::string, std::string> key;
-    key.first = reader.Text();
-    key.second = reader.Fixed16();
+    std::pair<std::string, std::string> key = reader.AppAndKey();
     const uint32_t number = reader.U32();
     const bool established = reader.U8() != 0;
     const Evidence attempt = DecodeEvidence(reader.Text());

@@ -150,17 +150,13 @@ std::vector<Judge::Item> Judge::DueItems(Node* node, uint64_t from_us, uint64_t 
       Number(from_us / kSecondUs / kDayS) + ") AND due_us >= " + Number(from_us) + " AND due_us < " + Number(to_us) +
       theirs + " GROUP BY due_us, app_id, join_key, owner HAVING max(done) = 0 ORDER BY due_us LIMIT " +
       Number(kItemsAtOnce) + " FORMAT RowBinary");
-  RowReader reader(answer);
-  std::vector<Item> items;
-  while (reader.More()) {
+  return ReadRows(answer, [](RowReader* row) {
     Item item;
-    item.due_us = reader.U64();
-    item.app_id = reader.Text();
-    item.join_key = reader.Fixed16();
-    item.owner = reader.U32();
-    items.push_back(std::move(item));
-  }
-  return items;
+    item.due_us = row->U64();
+    item.key = row->AppAndKey();
+    item.owner = row->U32();
+    return item;
+  });
 }
 
 Judge::Result Judge::Pass(size_t shard, uint64_t from_us, int64_t now_s, WhoseWork whose) {
@@ -174,7 +170,7 @@ Judge::Result Judge::Pass(size_t shard, uint64_t from_us, int64_t now_s, WhoseWo
   if (items.empty()) return lag.behind_s == 0 || lag.alone ? Result::kClean : Result::kBehind;
 
   std::set<Key> wanted;
-  for (const Item& item : items) wanted.emplace(item.app_id, item.join_key);
+  for (const Item& item : items) wanted.insert(item.key);
   const ExternalTable keys = KeyTable("join_key", {wanted.begin(), wanted.end()});
   const auto ask = [node](const std::string& sql, const ExternalTable* table) { return node->Ask(sql, {}, table); };
   const auto everywhere = [this](const std::string& sql, const ExternalTable* table) {
@@ -197,22 +193,28 @@ Judge::Result Judge::Pass(size_t shard, uint64_t from_us, int64_t now_s, WhoseWo
   std::set<Key> waiting;  // keys whose links cannot be followed yet
   for (const Key& key : FollowLinks(node, {wanted.begin(), wanted.end()}, now_s, &waiting)) judged.insert(key);
 
-  bool missing_any = false;
-  for (const Item& item : items) {
-    // Its rows are on their way to this node.
-    const bool missing = judged.count({item.app_id, item.join_key}) == 0;
-    const bool waits = waiting.count({item.app_id, item.join_key}) != 0;
-    missing_any |= missing || waits;
-    if (waits || (missing && item.due_us + kNoRowsUs > to_us)) continue;
-    work.Day(static_cast<int64_t>(item.due_us / kSecondUs)).U64(item.due_us).Text(item.app_id).Fixed16(item.join_key);
-    work.U32(item.owner).U8(1);
-  }
+  const bool left = PutDone(items, judged, waiting, to_us, &work);
   const int64_t touched_ms = MachineMs();
   for (const int64_t at_s : touched) days.Day(at_s).U64(static_cast<uint64_t>(touched_ms));
   const std::string touched_rows = days.Take(), work_rows = work.Take();
   if (!touched_rows.empty()) cluster_->InsertAt(node, "days", touched_rows);
   if (!work_rows.empty()) cluster_->InsertAt(node, "work", work_rows);
-  return missing_any ? Result::kBehind : Result::kMore;
+  return left ? Result::kBehind : Result::kMore;
+}
+
+bool Judge::PutDone(const std::vector<Item>& items, const std::set<Key>& judged, const std::set<Key>& waiting,
+                    uint64_t to_us, RowWriter* work) {
+  bool left = false;
+  for (const Item& item : items) {
+    // Its rows are on their way to this node.
+    const bool missing = judged.count(item.key) == 0;
+    const bool waits = waiting.count(item.key) != 0;
+    left |= missing || waits;
+    if (waits || (missing && item.due_us + kNoRowsUs > to_us)) continue;
+    work->Day(static_cast<int64_t>(item.due_us / kSecondUs)).U64(item.due_us).Text(item.key.first);
+    work->Fixed16(item.key.second).U32(item.owner).U8(1);
+  }
+  return left;
 }
 
 void Judge::PutLabels() {
@@ -242,9 +244,7 @@ std::vector<Judge::Key> Judge::FollowLinks(Node* node, const std::vector<Key>& k
   std::map<size_t, RowWriter> work;  // by shard
   RowReader row(answer);
   while (row.More()) {
-    Key key;
-    key.first = row.Text();
-    key.second = row.Fixed16();
+    const Key key = row.AppAndKey();
     const bool attempted = row.U32() != 0;
     for (const std::string& join_key : row.Fixed16s()) {
       if (!attempted || !may_follow) continue;

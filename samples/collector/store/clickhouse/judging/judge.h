@@ -42,12 +42,14 @@ class Judge {
   using Key = std::pair<std::string, std::string>;  // app, join key or link key
   struct Item {
     uint64_t due_us = 0;
-    std::string app_id;
-    std::string join_key;
+    Key key;
     uint32_t owner = 0;
   };
 
   std::vector<Item> DueItems(Node* node, uint64_t from_us, uint64_t to_us, WhoseWork whose);
+  // Says of those items that nothing keeps that they are done. True if others are left.
+  static bool PutDone(const std::vector<Item>& items, const std::set<Key>& judged, const std::set<Key>& waiting,
+                      uint64_t to_us, RowWriter* work);
   void PutLabels();
   // Has the connections judged again that other batches of their session speak of. Returns the keys that are link keys;
   // those of them whose turn has not come are put into `waiting` instead.

@@ -47,9 +47,7 @@ std::map<Servers::SessionKey, Servers::Server> Servers::ReadServers(int64_t now_
   std::map<SessionKey, Server> servers;
   RowReader row(answer);
   while (row.More()) {
-    SessionKey session;
-    session.first = row.Text();
-    session.second = row.Fixed16();
+    SessionKey session = row.AppAndKey();
     Server server;
     server.state.rotation = row.U32();
     server.state.end = row.I32();
@@ -77,10 +75,7 @@ std::map<Servers::SessionKey, Servers::State> Servers::ReadStates(const std::map
   std::map<SessionKey, State> states;
   RowReader row(answer);
   while (row.More()) {
-    SessionKey session;
-    session.first = row.Text();
-    session.second = row.Fixed16();
-    State& state = states[session];
+    State& state = states[row.AppAndKey()];
     state.end = row.I32();
     state.replaced = static_cast<Replaced>(row.U8());
   }
@@ -110,9 +105,7 @@ std::map<Servers::SessionKey, bool> Servers::ReadSilentHosts(const std::map<Sess
       &keys);
   RowReader row(answer);
   while (row.More()) {
-    SessionKey session;
-    session.first = row.Text();
-    session.second = row.Fixed16();
+    const SessionKey session = row.AppAndKey();
     const uint64_t heard_nothing = row.U64();
     const uint64_t died = row.U64();
     hosts[session] = heard_nothing >= kSilentClients && heard_nothing > died;
