@@ -7,8 +7,6 @@ import os
 import signal
 import socket
 import sqlite3
-import ssl
-import subprocess
 import sys
 import threading
 import unittest
@@ -266,20 +264,6 @@ class Operation(CollectorTest):
             self.assertIn(word, text)
             self.assertEqual(text.count("\n"), 1, text)
             self.assertNotIn("hunter2", text)
-
-    def test_https_takes_batches(self):
-        cert = os.path.join(self.directory.name, "cert.pem")
-        key = os.path.join(self.directory.name, "key.pem")
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                        "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2",
-                        "-keyout", key, "-out", cert], check=True, capture_output=True)
-        collector = self.start("--tls-cert", cert, "--tls-key", key)
-        context = ssl.create_default_context(cafile=cert)
-        client = http.client.HTTPSConnection("127.0.0.1", collector.ingest_port, timeout=30, context=context)
-        self.assertEqual(collector.post(batch("a"), client), ACCEPTED)
-        self.assertEqual(collector.post(batch("a"), client), DUPLICATE)
-        client.close()
-        self.assertEqual(collector.stop(), 0)
 
     def test_a_full_store_acknowledges_nothing_and_stores_no_half(self):
         collector = self.start()

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/beast/core/error.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/error.hpp>
@@ -11,6 +11,7 @@
 #include <boost/beast/http/status.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <optional>
+#include <vector>
 
 #include "samples/collector/log_line.h"
 
@@ -22,11 +23,13 @@ namespace beast = boost::beast;
 namespace http = beast::http;
 using boost::system::error_code;
 using std::chrono::seconds;
+using Clock = std::chrono::steady_clock;
 
 constexpr uint32_t kMaxHeaderBytes = 16 * 1024;
 // A connection that waits for its next request holds this much, thousands of them at once.
 constexpr size_t kHeaderReadBytes = 4 * 1024;
 constexpr size_t kBodyReadBytes = 32 * 1024;
+constexpr size_t kDrainReadBytes = 4 * 1024;
 constexpr seconds kHandshakeTimeout(10);
 constexpr seconds kIdleTimeout(30);
 constexpr seconds kRequestTimeout(30);
@@ -83,34 +86,69 @@ std::string ToBytes(const HttpResponse& response, bool keep_alive, Sends sends) 
 class HttpConnection : public OpenConnection, public std::enable_shared_from_this<HttpConnection> {
  public:
   HttpConnection(std::unique_ptr<HttpStream> stream, const ConnectionContext& context)
-      : context_(context), stream_(std::move(stream)) {}
+      : context_(context), stream_(std::move(stream)), timer_(stream_->Socket().get_executor()) {}
   ~HttpConnection() override {
     if (added_) context_.connections->Remove(this);
   }
 
   bool Start() {
     error_code error;
-    const auto peer = Tcp().socket().remote_endpoint(error);
+    const auto peer = stream_->Socket().remote_endpoint(error);
     if (error) return true;
     peer_ = peer.address().to_string();
     added_ = context_.connections->Add(this, peer_);
     if (!added_) return false;
-    asio::dispatch(Tcp().get_executor(), [self = shared_from_this()] { self->Handshake(); });
+    asio::dispatch(Executor(), [self = shared_from_this()] { self->Handshake(); });
     return true;
   }
 
   void StopSoon() override {
-    asio::post(Tcp().get_executor(), [self = shared_from_this()] {
-      if (self->idle_) self->Tcp().cancel();
+    asio::post(Executor(), [self = shared_from_this()] {
+      if (self->idle_) self->CancelAll();
     });
   }
   std::shared_ptr<OpenConnection> Self() override { return weak_from_this().lock(); }
 
  private:
-  beast::tcp_stream& Tcp() { return stream_->Tcp(); }
+  boost::asio::ip::tcp::socket::executor_type Executor() { return stream_->Socket().get_executor(); }
+
+  void CancelAll() {
+    error_code ignored;
+    stream_->Socket().cancel(ignored);
+  }
+
+  // What the connection does next ends by then, however it is done. The timer is set again only where it would wake too
+  // late: most connections are over before it wakes once.
+  void ExpireAfter(seconds time) {
+    deadline_ = Clock::now() + time;
+    if (deadline_ < wakes_) SetTimer();
+  }
+  void ExpireNever() { deadline_ = Clock::time_point::max(); }
+
+  void SetTimer() {
+    wakes_ = deadline_;
+    timer_.expires_at(wakes_);
+    timer_.async_wait([weak = weak_from_this()](error_code error) {
+      const auto self = error ? nullptr : weak.lock();
+      if (self != nullptr) self->OnTimer();
+    });
+  }
+
+  // A wait that was replaced may have been due already.
+  void OnTimer() {
+    if (Clock::now() < wakes_) return;
+    wakes_ = Clock::time_point::max();
+    if (deadline_ == Clock::time_point::max()) return;
+    if (Clock::now() < deadline_) return SetTimer();
+    expired_ = true;
+    // Also what begins only now, between two operations, is to fail.
+    error_code ignored;
+    stream_->Socket().shutdown(asio::ip::tcp::socket::shutdown_both, ignored);
+    CancelAll();
+  }
 
   void Handshake() {
-    Tcp().expires_after(kHandshakeTimeout);
+    ExpireAfter(kHandshakeTimeout);
     stream_->Handshake([self = shared_from_this()](error_code error, size_t) {
       if (!error) return self->ReadHeader();
       self->context_.metrics->Add(Counter::kHandshakesFailed);
@@ -124,7 +162,7 @@ class HttpConnection : public OpenConnection, public std::enable_shared_from_thi
     parser_->header_limit(kMaxHeaderBytes);
     parser_->body_limit(kMaxBodyBytes);
     // One deadline for the whole header, however slowly its bytes drip in; the body gets another.
-    Tcp().expires_after(kIdleTimeout);
+    ExpireAfter(kIdleTimeout);
     idle_ = true;
     reads_body_ = false;
     head_ = false;
@@ -153,7 +191,7 @@ class HttpConnection : public OpenConnection, public std::enable_shared_from_thi
                         self->buffer_.commit(size);
                         if (!error) return self->Parse();
                         self->idle_ = false;
-                        if (error == beast::error::timeout) self->context_.metrics->Add(Counter::kTimedOut);
+                        if (self->expired_) self->context_.metrics->Add(Counter::kTimedOut);
                       });
   }
 
@@ -168,7 +206,7 @@ class HttpConnection : public OpenConnection, public std::enable_shared_from_thi
     const auto& request = parser_->get();
     const bool has_body = request.method() == http::verb::post || request.method() == http::verb::put;
     if (has_body && !parser_->content_length()) return Refuse(411, "a Content-Length header is needed");
-    Tcp().expires_after(kRequestTimeout);
+    ExpireAfter(kRequestTimeout);
     reads_body_ = true;
     parser_->eager(true);
     if (beast::iequals(request[http::field::expect], "100-continue")) {
@@ -185,10 +223,9 @@ class HttpConnection : public OpenConnection, public std::enable_shared_from_thi
     keep_alive_ = message.keep_alive();
     head_ = message.method() == http::verb::head;
     // The store answers from its own thread, once the batch is durable; no time-out cuts that short.
-    Tcp().expires_never();
+    ExpireNever();
     (*context_.handler)(ToRequest(std::move(message), peer_), [self = shared_from_this()](HttpResponse response) {
-      asio::post(self->Tcp().get_executor(),
-                 [self, response = std::move(response)]() mutable { self->Answer(response); });
+      asio::post(self->Executor(), [self, response = std::move(response)]() mutable { self->Answer(response); });
     });
   }
 
@@ -202,7 +239,7 @@ class HttpConnection : public OpenConnection, public std::enable_shared_from_thi
 
   void Answer(const HttpResponse& response) {
     if (context_.connections->stopping()) keep_alive_ = false;
-    Tcp().expires_after(kRequestTimeout);
+    ExpireAfter(kRequestTimeout);
     Send(ToBytes(response, keep_alive_, head_ ? Sends::kHeadOnly : Sends::kBody),
          keep_alive_ ? &HttpConnection::ReadHeader : &HttpConnection::Close);
   }
@@ -216,7 +253,7 @@ class HttpConnection : public OpenConnection, public std::enable_shared_from_thi
   }
 
   void Close() {
-    Tcp().expires_after(kLingerTimeout);
+    ExpireAfter(kLingerTimeout);
     stream_->Shutdown([self = shared_from_this()](error_code, size_t) { self->Finish(); });
   }
 
@@ -224,27 +261,31 @@ class HttpConnection : public OpenConnection, public std::enable_shared_from_thi
   // read what still comes, for a moment.
   void Finish() {
     error_code ignored;
-    Tcp().socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+    stream_->Socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
     if (!refused_) return;
-    Tcp().expires_after(kLingerTimeout);
+    ExpireAfter(kLingerTimeout);
+    drain_.resize(kDrainReadBytes);
     Drain();
   }
 
   void Drain() {
-    Tcp().async_read_some(asio::buffer(drain_),
-                          HttpStream::Done([self = shared_from_this()](error_code error, size_t n) {
-                            self->drained_ += n;
-                            if (!error && self->drained_ < 16 * kMaxBodyBytes) self->Drain();
-                          }));
+    stream_->Socket().async_read_some(asio::buffer(drain_), [self = shared_from_this()](error_code error, size_t n) {
+      self->drained_ += n;
+      if (!error && self->drained_ < 16 * kMaxBodyBytes) self->Drain();
+    });
   }
 
   const ConnectionContext context_;
   std::unique_ptr<HttpStream> stream_;
+  asio::steady_timer timer_;
+  Clock::time_point deadline_ = Clock::time_point::max();  // max: none
+  Clock::time_point wakes_ = Clock::time_point::max();     // the timer, if it is set
+  bool expired_ = false;
   std::string peer_;
   beast::flat_buffer buffer_{kMaxHeaderBytes + kMaxBodyBytes};
   std::optional<http::request_parser<http::string_body>> parser_;
   std::string sending_;
-  std::array<char, 4096> drain_;
+  std::vector<char> drain_;
   size_t drained_ = 0;
   bool added_ = false;
   bool idle_ = false;        // waits for a request: may be ended without loss

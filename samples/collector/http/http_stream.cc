@@ -1,50 +1,135 @@
 #include "samples/collector/http/http_stream.h"
 
-#include <boost/asio/dispatch.hpp>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include <boost/asio/post.hpp>
 #include <boost/asio/ssl/context.hpp>
-#include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/ssl/error.hpp>
 #include <boost/asio/write.hpp>
+#include <cerrno>
 #include <ctime>
+#include <new>
 
 namespace whydrop::collector {
 namespace {
 
 namespace asio = boost::asio;
-using boost::beast::tcp_stream;
+using asio::ip::tcp;
 using boost::system::error_code;
 
 class PlainStream : public HttpStream {
  public:
-  explicit PlainStream(asio::ip::tcp::socket socket) : tcp_(std::move(socket)) {}
-  tcp_stream& Tcp() override { return tcp_; }
-  void Handshake(Done done) override { done({}, 0); }
-  void ReadSome(asio::mutable_buffer buffer, Done done) override { tcp_.async_read_some(buffer, std::move(done)); }
-  void WriteAll(asio::const_buffer buffer, Done done) override { asio::async_write(tcp_, buffer, std::move(done)); }
-  void Shutdown(Done done) override { done({}, 0); }
-
- private:
-  tcp_stream tcp_;
+  using HttpStream::HttpStream;
+  void Handshake(Done done) override { Complete(std::move(done), {}, 0); }
+  void ReadSome(asio::mutable_buffer buffer, Done done) override { Socket().async_read_some(buffer, std::move(done)); }
+  void WriteAll(asio::const_buffer buffer, Done done) override { asio::async_write(Socket(), buffer, std::move(done)); }
+  void Shutdown(Done done) override { Complete(std::move(done), {}, 0); }
 };
 
+// OpenSSL reads and writes the socket itself, and asio only waits for it. asio's own stream of TLS keeps buffers of 17
+// KiB for each direction between the two, for as long as a connection is open.
 class TlsStream : public HttpStream {
  public:
-  TlsStream(asio::ip::tcp::socket socket, asio::ssl::context& tls) : tls_(std::move(socket), tls) {}
-  tcp_stream& Tcp() override { return tls_.next_layer(); }
-  void Handshake(Done done) override {
-    tls_.async_handshake(asio::ssl::stream_base::server,
-                         [done = std::move(done)](error_code error) { done(error, 0); });
+  TlsStream(tcp::socket socket, asio::ssl::context& tls)
+      : HttpStream(std::move(socket)), ssl_(SSL_new(tls.native_handle()), SSL_free) {
+    error_code error;
+    Socket().native_non_blocking(true, error);
+    if (error || ssl_ == nullptr || SSL_set_fd(ssl_.get(), Socket().native_handle()) != 1) throw std::bad_alloc();
+    SSL_set_accept_state(ssl_.get());
   }
-  void ReadSome(asio::mutable_buffer buffer, Done done) override { tls_.async_read_some(buffer, std::move(done)); }
-  void WriteAll(asio::const_buffer buffer, Done done) override { asio::async_write(tls_, buffer, std::move(done)); }
+
+  void Handshake(Done done) override {
+    Begin([ssl = ssl_.get()] { return SSL_do_handshake(ssl); }, std::move(done));
+  }
+  void ReadSome(asio::mutable_buffer buffer, Done done) override {
+    Begin([ssl = ssl_.get(), buffer] { return SSL_read(ssl, buffer.data(), static_cast<int>(buffer.size())); },
+          std::move(done));
+  }
+  void WriteAll(asio::const_buffer buffer, Done done) override {
+    Begin([ssl = ssl_.get(), buffer] { return SSL_write(ssl, buffer.data(), static_cast<int>(buffer.size())); },
+          std::move(done));
+  }
   void Shutdown(Done done) override {
-    tls_.async_shutdown([done = std::move(done)](error_code error) { done(error, 0); });
+    // 0: our word is said, the peer's has not come yet.
+    Begin(
+        [ssl = ssl_.get()] {
+          const int status = SSL_shutdown(ssl);
+          return status == 0 ? SSL_shutdown(ssl) : status;
+        },
+        std::move(done));
   }
 
  private:
-  asio::ssl::stream<tcp_stream> tls_;
+  struct Step {
+    error_code error;
+    size_t size = 0;
+    bool waits = false;
+    tcp::socket::wait_type waits_for = tcp::socket::wait_read;
+  };
+
+  // `call` is one of OpenSSL's that says why it did not succeed.
+  template <typename Call>
+  Step Try(const Call& call) {
+    ERR_clear_error();
+    errno = 0;
+    const int result = call();
+    Step step;
+    if (result > 0) {
+      step.size = static_cast<size_t>(result);
+      return step;
+    }
+    const int system_error = errno;
+    switch (SSL_get_error(ssl_.get(), result)) {
+      case SSL_ERROR_WANT_READ:
+        step.waits = true;
+        break;
+      case SSL_ERROR_WANT_WRITE:
+        step.waits = true;
+        step.waits_for = tcp::socket::wait_write;
+        break;
+      case SSL_ERROR_SSL:
+        step.error = error_code(static_cast<int>(ERR_get_error()), asio::error::get_ssl_category());
+        break;
+      default:
+        step.error = asio::error::eof;
+        if (system_error != 0) step.error = error_code(system_error, boost::system::system_category());
+        break;
+    }
+    return step;
+  }
+
+  template <typename Call>
+  void Begin(Call call, Done done) {
+    const Step step = Try(call);
+    step.waits ? Wait(step, std::move(call), std::move(done)) : Complete(std::move(done), step.error, step.size);
+  }
+
+  template <typename Call>
+  void Wait(const Step& before, Call call, Done done) {
+    Socket().async_wait(before.waits_for, [this, call, done = std::move(done)](error_code error) mutable {
+      if (error) return done(error, 0);
+      const Step step = Try(call);
+      step.waits ? Wait(step, std::move(call), std::move(done)) : done(step.error, step.size);
+    });
+  }
+
+  const std::unique_ptr<SSL, void (*)(SSL*)> ssl_;
 };
 
 }  // namespace
+
+// A post wakes another thread, which costs more than most operations. But a peer whose bytes are all there already must
+// not have the stack grow with every piece of them.
+void HttpStream::Complete(Done done, error_code error, size_t size) {
+  constexpr int kMaxDepth = 8;
+  if (depth_ == kMaxDepth) {
+    return asio::post(socket_.get_executor(), [done = std::move(done), error, size] { done(error, size); });
+  }
+  ++depth_;
+  done(error, size);
+  --depth_;
+}
 
 std::unique_ptr<HttpStream> MakePlainStream(asio::ip::tcp::socket socket) {
   return std::make_unique<PlainStream>(std::move(socket));
@@ -71,6 +156,8 @@ std::string LoadCertificateFiles(const std::string& chain_file, const std::strin
   SSL_CTX_set_session_cache_mode(tls->native_handle(), SSL_SESS_CACHE_OFF);
   // A connection that waits gives its two buffers of 17 KiB back.
   SSL_CTX_set_mode(tls->native_handle(), SSL_MODE_RELEASE_BUFFERS);
+  // All that has come is read at once, not the head of a record and then its rest.
+  SSL_CTX_set_read_ahead(tls->native_handle(), 1);
   // A key with a password would otherwise stop the start with a question on the terminal.
   tls->set_password_callback([](size_t, asio::ssl::context::password_purpose) { return std::string(); });
   tls->use_certificate_chain_file(chain_file, error);

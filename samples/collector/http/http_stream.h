@@ -1,5 +1,5 @@
 // The bytes of one connection, plain or TLS, behind one small interface: what reads and writes HTTP is compiled once
-// and not once for each kind, and only http_stream.cc pays for the templates of TLS.
+// and not once for each kind.
 //
 // Thread rule: on the executor of the socket.
 #ifndef WHYDROP_COLLECTOR_HTTP_STREAM_H
@@ -7,11 +7,11 @@
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 namespace boost::asio::ssl {
 class context;
@@ -23,16 +23,24 @@ class HttpStream {
  public:
   using Done = std::function<void(boost::system::error_code, size_t)>;
 
+  explicit HttpStream(boost::asio::ip::tcp::socket socket) : socket_(std::move(socket)) {}
   virtual ~HttpStream() = default;
 
-  // The socket with its time-out, which ends every operation below.
-  virtual boost::beast::tcp_stream& Tcp() = 0;
+  boost::asio::ip::tcp::socket& Socket() { return socket_; }
 
-  // One operation at a time; buffers live until `done`.
+  // One operation at a time; `done` keeps the stream and its buffers alive, and may be called before these return.
+  // Cancelling the socket's operations ends every one of them.
   virtual void Handshake(Done done) = 0;
   virtual void ReadSome(boost::asio::mutable_buffer buffer, Done done) = 0;
   virtual void WriteAll(boost::asio::const_buffer buffer, Done done) = 0;
   virtual void Shutdown(Done done) = 0;  // says the end of TLS; nothing for a plain stream
+
+ protected:
+  void Complete(Done done, boost::system::error_code error, size_t size);
+
+ private:
+  boost::asio::ip::tcp::socket socket_;
+  int depth_ = 0;  // of operations that were complete at once, each begun by the one before
 };
 
 std::unique_ptr<HttpStream> MakePlainStream(boost::asio::ip::tcp::socket socket);
