@@ -1,7 +1,9 @@
 // What only the embedded store does, and what its file looks like from outside.
+#include <future>
 #include <map>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include "samples/collector/ingest/ingest.h"
 #include "samples/collector/store/sqlite/read_pool.h"
@@ -93,6 +95,25 @@ TEST_CASE_FIXTURE(SqliteFixture, "a batch that fails costs none of those that sh
   CHECK(Count("SELECT count(*) FROM connections") == 10);
   CHECK(Count("SELECT count(*) FROM sessions") == 5);
   CHECK(Count("SELECT sum(count) FROM counts WHERE facet = 0 AND hours = 24 AND kind = 0") == 10);
+}
+
+TEST_CASE_FIXTURE(SqliteFixture, "batches that wait share a transaction") {
+  constexpr int kBatches = 300;
+  Database other(Path());
+  other.Run("BEGIN IMMEDIATE");
+  std::vector<std::promise<StoreVerdict>> verdicts(kBatches);
+  for (int i = 0; i < kBatches; ++i) {
+    Batch batch = Make('a', static_cast<uint32_t>(i));
+    for (uint32_t n = 1; n <= 20; ++n) batch.connections.push_back(Record(static_cast<uint32_t>(i) * 20 + n));
+    REQUIRE(store->Submit(
+        batch, [&told = verdicts[static_cast<size_t>(i)]](StoreVerdict verdict) { told.set_value(verdict); }));
+  }
+  other.Run("COMMIT");
+  for (auto& verdict : verdicts) CHECK(verdict.get_future().get() == StoreVerdict::kAccepted);
+  CHECK(metrics.Get(Counter::kCommits) <= 3);
+  CHECK(Ask().connections == kBatches * 20);
+  CHECK(Count("SELECT count(*) FROM connections") == kBatches * 20);
+  CHECK(Count("SELECT sum(count) FROM counts WHERE facet = 0 AND hours = 24 AND kind = 0") == kBatches * 20);
 }
 
 TEST_CASE_FIXTURE(SqliteFixture, "batches wait up to a number of records, not only of batches") {

@@ -8,6 +8,7 @@ namespace whydrop::collector {
 namespace {
 
 constexpr int64_t kPurgedAtOnce = 5000;  // rows of a table; ingest goes on in between
+constexpr size_t kAddedAtOnce = 8;       // connections of one statement: its tables are opened once for them
 
 const std::string kReturned =
     " RETURNING kind, app_id, at_s, count, cause, outcome, app_version, endpoint, network, platform, server_error, "
@@ -35,6 +36,17 @@ CountedRow SessionAt(const Statement& at) {
   return CountSession(at.TextAt(1), at.IntAt(2), at.IntAt(3), at.TextAt(4), at.IntAt(5), at.IntAt(6));
 }
 
+// A statement of several rows that can be taken back alone keeps a copy of every page that it changes. Here a failure
+// takes back the whole transaction, so this one leaves what it did.
+std::string AddSql(size_t rows) {
+  std::string sql =
+      "INSERT OR FAIL INTO connections (record, session, confidence, decided_s, kind, app_id, at_s, count, cause, "
+      "outcome, app_version, endpoint, network, platform, server_error, tag_set, findings) VALUES ";
+  for (size_t i = 0; i < rows; ++i)
+    sql += std::string(i == 0 ? "" : ", ") + "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+  return sql;
+}
+
 std::string Old(const std::string& table, const std::string& time) {
   return "DELETE FROM " + table + " WHERE id IN (SELECT id FROM " + table + " WHERE " + time + " < ? LIMIT ?)";
 }
@@ -56,11 +68,8 @@ CountedRow CountSession(const std::string& app_id, int64_t ended_s, int64_t end,
 
 CountedTables::CountedTables(Database* db)
     : rollups_(db),
-      add_(
-          *db,
-          "INSERT INTO connections (record, session, confidence, decided_s, kind, app_id, at_s, count, cause, outcome, "
-          "app_version, endpoint, network, platform, server_error, tag_set, findings) "
-          "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+      add_(*db, AddSql(1)),
+      add_many_(*db, AddSql(kAddedAtOnce)),
       drop_(*db, "DELETE FROM connections WHERE record = ?" + kReturned),
       old_connections_(*db, Old("connections", "at_s") + kReturned),
       old_records_(*db, Old("records", "at_s")),
@@ -76,13 +85,31 @@ CountedTables::CountedTables(Database* db)
                    "rotation, part FROM batches WHERE received_s < ? LIMIT ?)"),
       db_(db) {}
 
-void CountedTables::AddConnection(const ConnectionOrigin& origin, const CountedRow& row) {
-  origin.record ? add_.Int(*origin.record) : add_.Null();
-  origin.session ? add_.Int(*origin.session) : add_.Null();
-  add_.Int(origin.confidence).Int(origin.decided_s).Int(row.kind).Text(row.app_id).Int(row.at_s).Int(row.count);
-  add_.Int(row.cause).Int(row.outcome).Text(row.app_version).Text(row.endpoint).Text(row.network).Int(row.platform);
-  add_.Text(row.server_error).Int(row.tag_set).Int(row.findings).Execute();
-  rollups_.Add(row);
+void CountedTables::Add(const std::vector<CountedConnection>& connections) {
+  const CountedConnection* next = connections.data();
+  const CountedConnection* const end = next + connections.size();
+  for (; end - next >= static_cast<ptrdiff_t>(kAddedAtOnce); next += kAddedAtOnce)
+    AddSome(&add_many_, next, kAddedAtOnce);
+  for (; next != end; ++next) Add(*next);
+}
+
+void CountedTables::AddSome(Statement* add, const CountedConnection* first, size_t count) {
+  for (const CountedConnection* at = first; at != first + count; ++at) {
+    const ConnectionOrigin& origin = at->origin;
+    const CountedRow& row = at->row;
+    origin.record ? add->Int(*origin.record) : add->Null();
+    origin.session ? add->Int(*origin.session) : add->Null();
+    add->Int(origin.confidence)
+        .Int(origin.decided_s)
+        .Int(row.kind)
+        .TextInPlace(row.app_id)
+        .Int(row.at_s)
+        .Int(row.count);
+    add->Int(row.cause).Int(row.outcome).TextInPlace(row.app_version).TextInPlace(row.endpoint);
+    add->TextInPlace(row.network).Int(row.platform).TextInPlace(row.server_error).Int(row.tag_set).Int(row.findings);
+  }
+  add->Execute();
+  for (const CountedConnection* at = first; at != first + count; ++at) rollups_.Add(at->row);
 }
 
 void CountedTables::DropConnectionOf(int64_t record) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "samples/collector/store/judgement.h"
 #include "samples/collector/store/sqlite/db.h"
@@ -27,11 +28,17 @@ struct ConnectionOrigin {
   int64_t decided_s = 0;  // waits for the other end until then; 0: not
 };
 
+struct CountedConnection {
+  ConnectionOrigin origin;
+  CountedRow row;
+};
+
 class CountedTables {
  public:
   explicit CountedTables(Database* db);
 
-  void AddConnection(const ConnectionOrigin& origin, const CountedRow& row);
+  void Add(const CountedConnection& connection) { AddSome(&add_, &connection, 1); }
+  void Add(const std::vector<CountedConnection>& connections);
   void DropConnectionOf(int64_t record);
 
   // Deletes some of what ended before: connections, records, sessions without records, batches, sets of tags. True if
@@ -41,8 +48,10 @@ class CountedTables {
   Rollups* rollups() { return &rollups_; }
 
  private:
+  void AddSome(Statement* add, const CountedConnection* first, size_t count);
+
   Rollups rollups_;
-  Statement add_, drop_, old_connections_, old_records_, old_sessions_, old_batches_;
+  Statement add_, add_many_, drop_, old_connections_, old_records_, old_sessions_, old_batches_;
   Database* db_;
 };
 

@@ -54,17 +54,22 @@ Statement& Statement::Int(int64_t value) {
   return *this;
 }
 
-Statement& Statement::Text(std::string_view value) {
+Statement& Statement::BindText(std::string_view value, sqlite3_destructor_type keeping) {
   Check(sqlite3_bind_text64(statement_.get(), next_++, value.data() != nullptr ? value.data() : "", value.size(),
-                            SQLITE_TRANSIENT, SQLITE_UTF8));
+                            keeping, SQLITE_UTF8));
   return *this;
 }
 
-Statement& Statement::Blob(std::string_view value) {
+Statement& Statement::BindBlob(std::string_view value, sqlite3_destructor_type keeping) {
   Check(sqlite3_bind_blob64(statement_.get(), next_++, value.data() != nullptr ? value.data() : "", value.size(),
-                            SQLITE_TRANSIENT));
+                            keeping));
   return *this;
 }
+
+Statement& Statement::Text(std::string_view value) { return BindText(value, SQLITE_TRANSIENT); }
+Statement& Statement::Blob(std::string_view value) { return BindBlob(value, SQLITE_TRANSIENT); }
+Statement& Statement::TextInPlace(std::string_view value) { return BindText(value, SQLITE_STATIC); }
+Statement& Statement::BlobInPlace(std::string_view value) { return BindBlob(value, SQLITE_STATIC); }
 
 Statement& Statement::Null() {
   Check(sqlite3_bind_null(statement_.get(), next_++));

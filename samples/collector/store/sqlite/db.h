@@ -37,7 +37,8 @@ class Database {
 // Copies all of it, as of one moment, to a new file; who writes to it meanwhile goes on.
 void CopyDatabase(const Database& from, const std::string& path);
 
-// A prepared statement. Bind in order, then Step; Reset makes it ready for the next use.
+// A prepared statement. Bind in order, then Step; Reset makes it ready for the next use. What is bound in place is not
+// copied: it stays as it is until then.
 class Statement {
  public:
   Statement(const Database& db, const std::string& sql);
@@ -45,6 +46,8 @@ class Statement {
   Statement& Int(int64_t value);
   Statement& Text(std::string_view value);
   Statement& Blob(std::string_view value);
+  Statement& TextInPlace(std::string_view value);
+  Statement& BlobInPlace(std::string_view value);
   Statement& Null();
 
   bool Step();     // true: a row stands ready
@@ -56,6 +59,8 @@ class Statement {
   std::string TextAt(int column) const;  // also for blobs
 
  private:
+  Statement& BindText(std::string_view value, sqlite3_destructor_type keeping);
+  Statement& BindBlob(std::string_view value, sqlite3_destructor_type keeping);
   void Check(int status) const;
 
   sqlite3* db_;

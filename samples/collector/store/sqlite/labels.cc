@@ -14,8 +14,8 @@ LabelTable::LabelTable(Database* db, Metrics* metrics)
       add_(*db, "INSERT INTO labels VALUES (?, ?, ?)") {}
 
 bool LabelTable::Keep(const std::string& app_id, const std::string& dimension, const std::string& value, size_t limit) {
-  std::string name = app_id + '\0' + dimension + '\0' + value;
-  if (known_.count(name) != 0) return true;
+  name_.assign(app_id).append(1, '\0').append(dimension).append(1, '\0').append(value);
+  if (known_.count(name_) != 0) return true;
   find_.Text(app_id).Text(dimension).Text(value);
   const bool known = find_.Step();
   find_.Reset();
@@ -27,7 +27,7 @@ bool LabelTable::Keep(const std::string& app_id, const std::string& dimension, c
     add_.Text(app_id).Text(dimension).Text(value).Execute();
   }
   if (known_.size() >= kMaxKnown) known_.clear();
-  known_.insert(std::move(name));
+  known_.insert(name_);
   return true;
 }
 

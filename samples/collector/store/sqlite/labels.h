@@ -25,6 +25,7 @@ class LabelTable : public LabelLimits {
  private:
   Statement find_, count_, add_;
   std::unordered_set<std::string> known_;
+  std::string name_;  // what is looked for, kept for its memory
 };
 
 }  // namespace whydrop::collector

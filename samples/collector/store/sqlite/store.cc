@@ -14,8 +14,12 @@
 namespace whydrop::collector {
 namespace {
 
-// Batches that arrive during one commit share the next: what a commit costs, a wait for the disk, is paid once.
+// Batches share a transaction. Its commit costs a wait for the disk, and writes every page whole that one of them
+// changed.
 constexpr size_t kMaxBatchesPerCommit = 500;
+constexpr std::chrono::milliseconds kLongestTransaction{250};  // then it takes no more
+constexpr std::chrono::milliseconds kCommitEvery{10};          // while batches come together
+constexpr size_t kManyRecords = 8 * 1024;                      // so many need no company
 constexpr size_t kMaxWaiting = 4096;
 // A record takes about 1 KiB while it waits. Without this bound a queue of the largest batches would take 10 GiB.
 constexpr size_t kMaxWaitingRecords = 128 * 1024;
@@ -54,8 +58,12 @@ bool SqliteStore::Submit(Batch batch, Done done) {
   const size_t records = batch.connections.size() + batch.close_totals.size();
   waiting_records_ += records;
   waiting_.push_back({std::move(batch), std::move(done), records, StoreVerdict::kUnavailable});
-  wake_.notify_one();
+  if (waiting_.size() == 1 || IsWorthCommit()) wake_.notify_one();
   return true;
+}
+
+bool SqliteStore::IsWorthCommit() const {
+  return stopping_ || waiting_.size() >= kMaxBatchesPerCommit || waiting_records_ >= kManyRecords;
 }
 
 void SqliteStore::Stop() {
@@ -69,65 +77,91 @@ void SqliteStore::Stop() {
 }
 
 void SqliteStore::WriteLoop() {
-  size_t written = 0;
+  bool shared = false;  // the last commit
   for (;;) {
-    std::vector<Pending> group;
     {
       std::unique_lock<std::mutex> lock(mutex_);
-      waiting_records_ -= written;
-      written = 0;
       if (!purging_ && !reviewing_)
         wake_.wait_for(lock, kReviewEvery, [this] { return stopping_ || !waiting_.empty(); });
+      // Where several came at once, more are on their way.
+      if (shared && !waiting_.empty())
+        wake_.wait_until(lock, transaction_began_ + kCommitEvery, [this] { return IsWorthCommit(); });
       if (stopping_ && waiting_.empty()) return;
-      const size_t count = std::min(waiting_.size(), kMaxBatchesPerCommit);
-      for (size_t i = 0; i < count; ++i) {
-        group.push_back(std::move(waiting_.front()));
-        waiting_.pop_front();
-      }
     }
-    if (!group.empty()) Commit(group.data(), group.size());
-    for (Pending& pending : group) {
-      written += pending.records;
-      pending.done(pending.verdict);
-    }
+    std::vector<Pending> group;
+    transaction_began_ = Clock::now();
+    if (TakeWaiting(&group)) Commit(&group);
+    shared = group.size() > 1;
+    Answer(group);
     Purge();
     Review();
     if (group.empty()) TryToWrite();
   }
 }
 
-void SqliteStore::Commit(Pending* first, size_t count) {
-  bool applied = true;
-  try {
-    write_db_->Run("BEGIN IMMEDIATE");
-    applied = Apply(first, count);
-    if (applied) {
-      writer_->Finish();
-      write_db_->Run("COMMIT");
-      metrics_->Add(Counter::kCommits);
-      NoteHealth(true, "");
-      NoteNewestReport(*write_db_);
-    }
-  } catch (const StoreError& error) {
-    Abandon(error);
-    for (size_t i = 0; i < count; ++i) first[i].verdict = StoreVerdict::kUnavailable;
+// False: none waits, or the transaction has enough of them.
+bool SqliteStore::TakeWaiting(std::vector<Pending>* group) {
+  if (!group->empty() && Clock::now() - transaction_began_ >= kLongestTransaction) return false;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const size_t count = std::min(waiting_.size(), kMaxBatchesPerCommit - group->size());
+  for (size_t i = 0; i < count; ++i) {
+    group->push_back(std::move(waiting_.front()));
+    waiting_.pop_front();
   }
-  if (applied || count == 1) return;
-  for (size_t i = 0; i < count; ++i) Commit(first + i, 1);
+  return count != 0;
 }
 
-// False: a batch failed and the transaction was taken back. So that its failure costs none of the others, each is then
-// tried alone, which hardly ever happens; a savepoint for each would copy every page that its batch changes. Where
-// SQLite gave the transaction up by itself (a full disk), the error goes on to all.
-bool SqliteStore::Apply(Pending* first, size_t count) {
+void SqliteStore::Answer(const std::vector<Pending>& group) {
+  size_t records = 0;
+  for (const Pending& pending : group) {
+    records += pending.records;
+    pending.done(pending.verdict);
+  }
+  const std::lock_guard<std::mutex> lock(mutex_);
+  waiting_records_ -= records;
+}
+
+// Each batch alone, where one of them failed, so that its failure costs none of the others. That hardly ever happens; a
+// savepoint for each would copy every page that its batch changes.
+void SqliteStore::Commit(std::vector<Pending>* group) {
+  if (CommitOnce(group, Company::kWhoWaits) || group->size() == 1) return;
+  for (Pending& pending : *group) {
+    std::vector<Pending> alone;
+    alone.push_back(std::move(pending));
+    CommitOnce(&alone, Company::kNone);
+    pending = std::move(alone.front());
+  }
+}
+
+// False: a batch failed, and the transaction was taken back.
+bool SqliteStore::CommitOnce(std::vector<Pending>* group, Company company) {
   try {
-    for (size_t i = 0; i < count; ++i) first[i].verdict = writer_->Apply(&first[i].batch);
+    write_db_->Run("BEGIN IMMEDIATE");
+    if (!Apply(group, company)) return false;
+    writer_->Finish();
+    write_db_->Run("COMMIT");
+    metrics_->Add(Counter::kCommits);
+    NoteHealth(true, "");
+    NoteNewestReport(*write_db_);
+  } catch (const StoreError& error) {
+    Abandon(error);
+    for (Pending& pending : *group) pending.verdict = StoreVerdict::kUnavailable;
+  }
+  return true;
+}
+
+// False as above. Where SQLite gave the transaction up by itself (a full disk), the error goes on to all.
+bool SqliteStore::Apply(std::vector<Pending>* group, Company company) {
+  try {
+    for (size_t i = 0; i < group->size() || (company == Company::kWhoWaits && TakeWaiting(group)); ++i) {
+      (*group)[i].verdict = writer_->Apply(&(*group)[i].batch);
+    }
     return true;
   } catch (const StoreError& error) {
     if (!write_db_->InTransaction()) throw;
     LogWarning("store", error.what());
   }
-  for (size_t i = 0; i < count; ++i) first[i].verdict = StoreVerdict::kUnavailable;
+  for (Pending& pending : *group) pending.verdict = StoreVerdict::kUnavailable;
   writer_->Forget();
   write_db_->Run("ROLLBACK");
   return false;

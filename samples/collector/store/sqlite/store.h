@@ -4,6 +4,7 @@
 #ifndef WHYDROP_COLLECTOR_SQLITE_STORE_H
 #define WHYDROP_COLLECTOR_SQLITE_STORE_H
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <memory>
@@ -50,9 +51,16 @@ class SqliteStore : public Store {
     StoreVerdict verdict;
   };
 
+  using Clock = std::chrono::steady_clock;
+  enum class Company { kNone, kWhoWaits };  // with whom batches share a transaction
+
+  bool IsWorthCommit() const;  // under mutex_
   void WriteLoop();
-  void Commit(Pending* first, size_t count);
-  bool Apply(Pending* first, size_t count);
+  bool TakeWaiting(std::vector<Pending>* group);
+  void Commit(std::vector<Pending>* group);
+  bool CommitOnce(std::vector<Pending>* group, Company company);
+  bool Apply(std::vector<Pending>* group, Company company);
+  void Answer(const std::vector<Pending>& group);
   void Review();
   void Purge();
   void TryToWrite();
@@ -69,6 +77,7 @@ class SqliteStore : public Store {
   int64_t purged_s_ = 0;                 // as above
   bool purging_ = false;                 // as above; there is more to delete, or to judge again
   bool reviewing_ = false;               // as above
+  Clock::time_point transaction_began_;  // as above
   std::unique_ptr<ReadPool> readers_;
   std::mutex health_mutex_;
   StoreHealth health_;  // guarded by health_mutex_

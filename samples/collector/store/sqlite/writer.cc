@@ -282,7 +282,7 @@ void BatchWriter::PutRecord(const Batch& batch, const ConnectionRecord& record, 
   bool shared = false;
   if (!token.empty() && token != old.token_hash) {
     const ScopedReset reset(&count_token_);
-    count_token_.Text(batch.session.app_id).Blob(token).Step();
+    count_token_.TextInPlace(batch.session.app_id).BlobInPlace(token).Step();
     shared = count_token_.IntAt(0) != 0;
     if (count_token_.IntAt(0) >= kMaxTokenShared) {
       metrics_->Add(Counter::kTokensOverused);
@@ -310,16 +310,16 @@ BatchWriter::StoredRecord BatchWriter::FindRecord(const SessionRow& session, uin
 int64_t BatchWriter::WriteRecord(const Batch& batch, const ConnectionRecord& record, const std::string& token,
                                  SessionRow* session, int64_t id) {
   Statement& put = id != 0 ? update_record_ : add_record_;
-  token.empty() ? put.Null() : put.Blob(token);
+  token.empty() ? put.Null() : put.BlobInPlace(token);
   put.Int(batch.key.rotation).Int(record.open).Int(record.previous);
-  put.Int(record.evidence.IsTrue(Field::established)).Text(record.endpoint).Text(record.network);
-  put.Blob(record.evidence_bytes).Int(EndedUnixS(batch, record)).Int(batch.received_unix_s);
+  put.Int(record.evidence.IsTrue(Field::established)).TextInPlace(record.endpoint).TextInPlace(record.network);
+  put.BlobInPlace(record.evidence_bytes).Int(EndedUnixS(batch, record)).Int(batch.received_unix_s);
   if (id != 0) {
     put.Int(id).Execute();
     counted_.DropConnectionOf(id);
     return id;
   }
-  put.Int(session->id).Int(record.number).Text(batch.session.app_id).Execute();
+  put.Int(session->id).Int(record.number).TextInPlace(batch.session.app_id).Execute();
   session->highest_number = std::max<int64_t>(session->highest_number, record.number);
   metrics_->Add(Counter::kRecords);
   return db_->LastId();
@@ -349,7 +349,7 @@ void BatchWriter::PutCloseTotals(const Batch& batch, SessionRow* session) {
     row.platform = CountedPlatform(info.platform);
     row.server_error = "no record";
     row.tag_set = session->tag_set;
-    counted_.AddConnection({std::nullopt, session->id, static_cast<int32_t>(Confidence::kLow), 0}, row);
+    counted_.Add({{std::nullopt, session->id, static_cast<int32_t>(Confidence::kLow), 0}, row});
   }
 }
 
@@ -357,7 +357,7 @@ void BatchWriter::JudgeToken(const std::string& app_id, const std::string& token
   const std::vector<StoredEnd> ends = ends_.ByToken(app_id, token_hash);
   for (const StoredEnd& end : ends) counted_.DropConnectionOf(end.id);
   for (const CountedEnd& counted : collector::JudgeToken(ends, time_)) {
-    PutConnection(counted);
+    counted_.Add(ConnectionOf(counted));
     const bool silent = counted.server != nullptr && counted.server->view.record.replaced == Replaced::kSilent;
     if (silent && IsSilence(counted.judgement.joined.verdict.verdict.cause)) {
       suspected_hosts_.insert(counted.server->session);
@@ -368,7 +368,7 @@ void BatchWriter::JudgeToken(const std::string& app_id, const std::string& token
 void BatchWriter::JudgeRecord(int64_t record) {
   for (const StoredEnd& end : ends_.ById(record)) {
     counted_.DropConnectionOf(end.id);
-    JudgeAlone(end);
+    for (const CountedEnd& counted : JudgeAlone(end, time_)) counted_.Add(ConnectionOf(counted));
   }
 }
 
@@ -380,6 +380,8 @@ void BatchWriter::JudgeAdded(const Batch& batch, const SessionRow& session, Touc
   const ScopedReset reset(&any_previous_);
   const bool any_previous = any_previous_.Int(session.id).Step();
   StoredEnd end = EndOfSession(batch, session.id, session.tag_set);
+  std::vector<CountedConnection> connections;
+  connections.reserve(added.size());
   for (const auto& [record, id] : added) {
     if (any_previous) {
       touched->Insert(record->token_hash, id);
@@ -392,19 +394,18 @@ void BatchWriter::JudgeAdded(const Batch& batch, const SessionRow& session, Touc
     end.view.ended_unix_s = EndedUnixS(batch, *record);
     end.view.record.evidence = record->evidence;
     end.view.record.open = record->open;
-    JudgeAlone(end);
+    for (const CountedEnd& counted : JudgeAlone(end, time_)) connections.push_back(ConnectionOf(counted));
   }
+  counted_.Add(connections);
 }
 
-void BatchWriter::JudgeAlone(const StoredEnd& end) {
-  for (const CountedEnd& counted : collector::JudgeAlone(end, time_)) PutConnection(counted);
-}
-
-void BatchWriter::PutConnection(const CountedEnd& counted) {
+CountedConnection BatchWriter::ConnectionOf(const CountedEnd& counted) {
   const StoredEnd& from = *counted.of;
   const Judgement& judgement = counted.judgement;
   const JoinedVerdict& joined = judgement.joined.verdict;
-  CountedRow row;
+  CountedConnection connection{
+      {from.id, std::nullopt, static_cast<int32_t>(joined.verdict.confidence), judgement.decided_s}, {}};
+  CountedRow& row = connection.row;
   row.kind = static_cast<int32_t>(counted.kind);
   row.app_id = from.app_id;
   row.at_s = from.view.ended_unix_s;
@@ -414,15 +415,14 @@ void BatchWriter::PutConnection(const CountedEnd& counted) {
   row.network = from.network;
   row.server_error = labels_.FoldServerError(from.app_id, judgement.joined.server_error);
   row.findings = counted.findings;
-  ConnectionOrigin origin{from.id, std::nullopt, static_cast<int32_t>(joined.verdict.confidence), judgement.decided_s};
   // Version, platform and tags are the client's: a server's own would be counted as if players ran it.
   if (from.role == Role::kClient) {
-    origin.session = from.session;
+    connection.origin.session = from.session;
     row.app_version = from.view.app_version;
     row.platform = CountedPlatform(from.view.record.platform);
     row.tag_set = from.tag_set;
   }
-  counted_.AddConnection(origin, row);
+  return connection;
 }
 
 }  // namespace whydrop::collector

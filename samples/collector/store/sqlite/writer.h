@@ -89,8 +89,7 @@ class BatchWriter {
   void JudgeToken(const std::string& app_id, const std::string& token_hash);
   void JudgeRecord(int64_t record);
   void JudgeAdded(const Batch& batch, const SessionRow& session, Touched* touched);
-  void JudgeAlone(const StoredEnd& end);
-  void PutConnection(const CountedEnd& counted);
+  CountedConnection ConnectionOf(const CountedEnd& counted);
 
   Database* db_;
   Metrics* metrics_;
