@@ -19,7 +19,8 @@ class Player:
     def __init__(self, scenario, index, place):
         self.scenario = scenario
         self.name = f"{scenario.name}-{index}"
-        self.unread = scenario.unread and index % 2 == 1
+        # Alternating also where there is one player of each.
+        self.unread = scenario.unread and (scenarios.SCENARIOS.index(scenario) + index) % 2 == 1
         self.token = f"{self.name}-{secrets.token_hex(8)}"
         self.state_dir = os.path.join(place.directory, "players", self.name)
         self.trouble = None  # why the scenario did not come about, if it did not

@@ -31,6 +31,7 @@ class Verdict:
     player: object
     right: bool
     seen: str
+    confidence: str = ""  # "" where there was nothing to judge
 
 
 def judge(player, connection, windows):
@@ -48,7 +49,7 @@ def judge(player, connection, windows):
     seen = f"{connection['cause']} ({connection['confidence']}: {connection['reason']})"
     if connection["client"] is None:
         return Verdict(player, False, seen + ", without the client's report")
-    return Verdict(player, connection["cause"] == player.scenario.truth_on(windows), seen)
+    return Verdict(player, connection["cause"] == player.scenario.truth_on(windows), seen, connection["confidence"])
 
 
 def print_table(attribution):
@@ -75,15 +76,26 @@ def print_errors(attribution):
 
 
 def print_differences(verdicts):
-    """What Windows, or Wine in its place, makes of the same things, and why."""
+    """What Windows, or Wine in its place, makes of the same things, and why. Returns how many have no explanation."""
+    unexplained = 0
     print("\nWhat differs from Linux:")
     for scenario in dict.fromkeys(verdict.player.scenario for verdict in verdicts):
         if scenario.windows:
             print(f"  {scenario.name}: {scenario.windows} instead of {scenario.truth}. {scenario.why_windows}.")
-        said = {verdict.player.said for verdict in verdicts if verdict.player.scenario is scenario}
-        less = ", ".join(sorted(said - {scenario.client, ""}))
-        if scenario.client and less:
-            print(f"  {scenario.name}: the client alone said {less} instead of {scenario.client}. {scenario.why_wine}.")
+        same = [verdict for verdict in verdicts if verdict.player.scenario is scenario]
+        found = []
+        on_linux = scenario.client or ("nothing",)
+        said = sorted({verdict.player.said or "nothing" for verdict in same} - set(on_linux))
+        if said:
+            found.append(f"the client alone said {', '.join(said)} instead of {' or '.join(on_linux)}")
+        # On Linux every verdict of both ends has high confidence.
+        less = sorted({verdict.confidence for verdict in same} - {"high", ""})
+        if less:
+            found.append(f"the verdict of both has {', '.join(less)} confidence instead of high")
+        for difference in found:
+            print(f"  {scenario.name}: {difference}. {scenario.why_wine or 'NOT EXPLAINED'}.")
+            unexplained += not scenario.why_wine
+    return unexplained
 
 
 def print_result(attribution, verdicts, windows):
@@ -94,8 +106,7 @@ def print_result(attribution, verdicts, windows):
     print_errors(attribution)
     print(f"\nCoverage: {reported} of {connections} connections were reported by the player's own next launch; "
           "the others are judged by the server's record alone.")
-    if windows:
-        print_differences(verdicts)
+    unexplained = print_differences(verdicts) if windows else 0
     if connections != len(verdicts):
         print(f"The collector counts {connections} connections, but there were {len(verdicts)}.")
     print(f"Verdicts: {len(verdicts) - len(wrong)} of {len(verdicts)} equal what really happened.")
@@ -103,4 +114,4 @@ def print_result(attribution, verdicts, windows):
         player = verdict.player
         print(f"  WRONG {player.name}: was {player.scenario.truth_on(windows)}, seen {verdict.seen}")
         print(f"        the client said at the time: {player.said or 'nothing'}; {player.last_session or 'no next launch'}")
-    return not wrong and connections == len(verdicts)
+    return not wrong and not unexplained and connections == len(verdicts)
