@@ -94,7 +94,8 @@ tests() {
   rm -f "$report"
   ctest --test-dir "build/$preset" -j"$jobs" --output-on-failure --no-tests=error --output-junit "$report" "$@" || status=$?
   # What a system cannot run says so, a whole test or a case in one.
-  sed -n 's/.*\(skipped: .*\)/\1/p' "$report" | sed 's/<.*//; s/&apos;/'"'"'/g; s/&quot;/"/g; s/&amp;/\&/g' | sort -u
+  sed -nE 's/.*(tests[^ ]*):[0-9]+: MESSAGE: (skipped: .*)/\2 (\1)/p; t; s/.*(skipped: .*)/\1/p' \
+    <(sed 's/<system-out>//; s/<.*//; s/&apos;/'"'"'/g; s/&quot;/"/g; s/&amp;/\&/g' "$report") | sort -u
   local all bad skip
   all="$(attribute "$report" tests)"
   bad="$(attribute "$report" failures)"
