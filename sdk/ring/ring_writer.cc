@@ -76,13 +76,13 @@ RingWriter::Parts::Ring RingWriter::Parts::FlowRing(const RingWriter& writer) {
           &writer.life_->flow_given_up};
 }
 
-Word* RingWriter::Parts::SlotAt(const Ring& ring, uint64_t index) {
+inline Word* RingWriter::Parts::SlotAt(const Ring& ring, uint64_t index) {
   // A division of 32 bits costs a fraction of one of 64, and hardly any session gets beyond it.
   const uint64_t slot = index <= UINT32_MAX ? static_cast<uint32_t>(index) % ring.count : index % ring.count;
   return ring.slots + slot * (kSlotBytes / sizeof(Word));
 }
 
-RingWriter::Parts::Claim RingWriter::Parts::ClaimSlot(const RingWriter& writer, const Ring& ring, uint64_t index,
+inline RingWriter::Parts::Claim RingWriter::Parts::ClaimSlot(const RingWriter& writer, const Ring& ring, uint64_t index,
                                                       Word* slot) {
   uint64_t seen = slot[kSlotState].load(std::memory_order_relaxed);
   const uint64_t busy = StateOf(index, kSlotBusy);
@@ -105,7 +105,7 @@ RingWriter::Parts::Claim RingWriter::Parts::ClaimSlot(const RingWriter& writer, 
   return Claim::kTaken;
 }
 
-void RingWriter::Parts::Commit(const RingWriter& writer, uint64_t index, Word* slot, uint64_t meta, uint64_t time_ms,
+inline void RingWriter::Parts::Commit(const RingWriter& writer, uint64_t index, Word* slot, uint64_t meta, uint64_t time_ms,
                                uint32_t crc) {
   slot[kSlotMeta].store(meta | crc, std::memory_order_relaxed);
   slot[kSlotTime].store(time_ms, std::memory_order_relaxed);
@@ -117,7 +117,7 @@ void RingWriter::Parts::Commit(const RingWriter& writer, uint64_t index, Word* s
   }
 }
 
-bool RingWriter::Parts::RecordEvent(const RingWriter& writer, const Ring& ring, EventType type, uint32_t connection,
+inline bool RingWriter::Parts::RecordEvent(const RingWriter& writer, const Ring& ring, EventType type, uint32_t connection,
                                     int64_t a, int64_t b) {
   for (int attempt = 0; attempt < kSealRetries; ++attempt) {
     // Relaxed: the index is only a hint where to claim; the slot's own state orders everything.
