@@ -1,5 +1,5 @@
 // Whether the collector lives (/healthz) and whether a balancer should send it anything (/readyz): the same on both
-// addresses, from the first moment to the last.
+// addresses, from the first moment to the last. Strangers are not told what the operator is: names of files and nodes.
 //
 // Thread rule: every function from any thread.
 #ifndef WHYDROP_COLLECTOR_HEALTH_H
@@ -14,6 +14,8 @@
 
 namespace whydrop::collector {
 
+enum class Asker { kOperator, kAnybody };
+
 class Health {
  public:
   // Not ready if answers are further behind than `max_lag_s`.
@@ -24,13 +26,13 @@ class Health {
   void StopHasBegun() { stopping_ = true; }
 
   // "" if it is ready, else why not, in a sentence.
-  std::string WhyNotReady() const;
+  std::string WhyNotReady(Asker asker) const;
 
   // Seconds that answers are behind, 0 while there is no store.
   int64_t LagS() const;
 
   // The answer to /healthz and /readyz, and to everything while the store is being opened; nullopt for the rest.
-  std::optional<HttpResponse> Answer(const HttpRequest& request) const;
+  std::optional<HttpResponse> Answer(const HttpRequest& request, Asker asker) const;
 
  private:
   const uint32_t max_lag_s_;

@@ -58,12 +58,13 @@ class Service {
     if (tls()) NoteCertificate(server_.LoadCertificate(options_.tls_cert, options_.tls_key));
     if (admin_tls()) admin_server_.LoadCertificate(options_.tls_cert, options_.tls_key);
     port_ = server_.Listen({options_.listen, tls(), [this](HttpRequest request, const RespondFn& respond) {
-                              if (auto answer = health_.Answer(request)) return respond(std::move(*answer));
+                              if (auto answer = health_.Answer(request, Asker::kAnybody))
+                                return respond(std::move(*answer));
                               ingest_->Handle(std::move(request), respond);
                             }});
     admin_port_ = admin_server_.Listen(
         {options_.admin_listen, admin_tls(), [this](const HttpRequest& request, const RespondFn& respond) {
-           if (auto answer = health_.Answer(request)) return respond(std::move(*answer));
+           if (auto answer = health_.Answer(request, Asker::kOperator)) return respond(std::move(*answer));
            admin_->Handle(request, respond);
          }});
     RaiseFileLimit(options_.max_connections + kOtherFiles);
@@ -119,7 +120,7 @@ class Service {
   }
 
   std::string MetricsText() {
-    metrics_.Set(Gauge::kReady, health_.WhyNotReady().empty() ? 1 : 0);
+    metrics_.Set(Gauge::kReady, health_.WhyNotReady(Asker::kOperator).empty() ? 1 : 0);
     metrics_.Set(Gauge::kLag, health_.LagS());
     metrics_.Set(Gauge::kIngestConnections, static_cast<int64_t>(server_.open_connections()));
     metrics_.Set(Gauge::kAdminConnections, static_cast<int64_t>(admin_server_.open_connections()));
