@@ -19,11 +19,12 @@ clickhouse::Settings EngineOf(const std::string& url) {
 }  // namespace
 
 std::string WithoutPassword(const std::string& url) {
-  const size_t begin = url.find("://");
-  // The password may have any character but the '?', which begins the options.
-  const size_t at = url.rfind('@', url.find('?'));
-  if (begin == std::string::npos || at == std::string::npos || at < begin) return url;
-  return url.substr(0, begin + 3) + url.substr(at + 1);
+  // The last one, wherever it stands: a password that is not written as a URL demands may hold anything.
+  const size_t at = url.rfind('@');
+  if (at == std::string::npos || url.compare(0, 7, "sqlite:") == 0) return url;
+  const size_t slashes = url.find("//");
+  const size_t begin = slashes < at ? slashes + 2 : url.find(':') + 1;
+  return url.substr(0, begin) + url.substr(at + 1);
 }
 
 std::unique_ptr<Store> OpenStore(const std::string& url, ClockFn now, Metrics* metrics, const StoreSettings& settings) {

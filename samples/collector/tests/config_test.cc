@@ -218,8 +218,11 @@ TEST_CASE("an admin host is a name without a port, compared in lower case") {
 }
 
 TEST_CASE("a password in a URL is cut out and nothing else is") {
-  CHECK(WithoutPassword("clickhouse:http://u:p@h/d?x=a@b") == "clickhouse:http://h/d?x=a@b");
-  CHECK(WithoutPassword("clickhouse:http://u:p/w@h/d") == "clickhouse:http://h/d");
+  for (const char* password : {"p", "p@q", "p/q", "p?q", "p#q", "p%40", "p:q", "/?@"}) {
+    CHECK(WithoutPassword(std::string("clickhouse:http://u:") + password + "@h/d?x=a") == "clickhouse:http://h/d?x=a");
+  }
   CHECK(WithoutPassword("clickhouse:http://h:1,h:2/d") == "clickhouse:http://h:1,h:2/d");
-  CHECK(WithoutPassword("sqlite:/a@b.db") == "sqlite:/a@b.db");
+  CHECK(WithoutPassword("sqlite:/a//c@b.db") == "sqlite:/a//c@b.db");
+  CHECK(WithoutPassword("clickhouse:u:p@h/d") == "clickhouse:h/d");
+  CHECK(WithoutPassword("u@h//d") == "h//d");
 }

@@ -1,5 +1,6 @@
 #include "samples/collector/store/clickhouse/engine/url.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "samples/collector/store/store.h"
@@ -31,6 +32,29 @@ std::vector<std::string> Split(const std::string& text, char separator) {
   return parts;
 }
 
+int DigitOf(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  const char lower = static_cast<char>(c | 0x20);
+  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+// RFC 3986: %40 is '@'. False: a '%' without two hexadecimal digits behind it.
+bool Unescape(const std::string& text, std::string* out) {
+  out->clear();
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      *out += text[i];
+      continue;
+    }
+    const int high = i + 2 < text.size() ? DigitOf(text[i + 1]) : -1;
+    const int low = high < 0 ? -1 : DigitOf(text[i + 2]);
+    if (low < 0) return false;
+    *out += static_cast<char>(high * 16 + low);
+    i += 2;
+  }
+  return true;
+}
+
 uint32_t ParseNumber(const std::string& name, const std::string& value) {
   uint32_t number = 0;
   const char* end = value.data() + value.size();
@@ -42,7 +66,9 @@ uint32_t ParseNumber(const std::string& name, const std::string& value) {
 void TakeOption(const std::string& option, Settings* settings) {
   const size_t equals = option.find('=');
   const std::string name = option.substr(0, equals);
-  const std::string value = equals == std::string::npos ? "" : option.substr(equals + 1);
+  std::string value;
+  if (equals != std::string::npos && !Unescape(option.substr(equals + 1), &value))
+    Refuse("'" + option + "' has a '%' that is not written %25");
   if (name == "cluster") {
     if (!IsName(value)) Refuse("'" + value + "' is no name of a cluster");
     settings->cluster = value;
@@ -62,25 +88,36 @@ void TakeOption(const std::string& option, Settings* settings) {
   }
 }
 
+// USER or USER:PASSWORD. No error text holds any of it.
+void TakeUser(const std::string& text, Settings* settings) {
+  const size_t colon = text.find(':');
+  settings->user = text.substr(0, colon);
+  if (!IsName(settings->user)) Refuse("no name of a user stands before the '@'");
+  if (colon != std::string::npos && !Unescape(text.substr(colon + 1), &settings->password))
+    Refuse("the password has a '%' that is not written %25");
+  if (settings->password.find_first_of(std::string("\r\n\0", 3)) != std::string::npos)
+    Refuse("the password has more than one line");
+}
+
 }  // namespace
 
 Settings ParseUrl(const std::string& text) {
   Settings settings;
-  const size_t question = text.find('?');
-  const std::string address = text.substr(0, question);
-  const size_t scheme = address.find("://");
-  const std::string protocol = address.substr(0, scheme);
+  const size_t scheme = text.find("://");
+  const std::string protocol = text.substr(0, scheme);
   if (scheme == std::string::npos || (protocol != "http" && protocol != "https")) Refuse("no http:// or https://");
-  std::string rest = address.substr(scheme + 3);
-  if (const size_t at = rest.rfind('@'); at != std::string::npos) {
-    const std::string who = rest.substr(0, at);
-    const size_t colon = who.find(':');
-    if (!IsName(who.substr(0, colon))) Refuse("no name of a user stands before the '@'");
-    settings.user = who.substr(0, colon);
-    if (colon != std::string::npos) settings.password = who.substr(colon + 1);
-    if (settings.password.find_first_of("\r\n") != std::string::npos) Refuse("the password has more than one line");
+  std::string rest = text.substr(scheme + 3);
+  const size_t at = rest.substr(0, rest.find_first_of("/?#")).rfind('@');
+  if (at != std::string::npos) {
+    TakeUser(rest.substr(0, at), &settings);
     rest.erase(0, at + 1);
   }
+  // It would be the end of a password, whose beginning no error text may show.
+  if (rest.find('@') != std::string::npos)
+    Refuse("an '@' stands behind the host; in a password / ? # @ % are written %2F %3F %23 %40 %25");
+  const size_t question = rest.find('?');
+  const std::string options = question == std::string::npos ? "" : rest.substr(question + 1);
+  rest.resize(std::min(question, rest.size()));
   const size_t slash = rest.find('/');
   if (slash == std::string::npos) Refuse("no database");
   settings.database = rest.substr(slash + 1);
@@ -92,7 +129,7 @@ Settings ParseUrl(const std::string& text) {
     settings.nodes.push_back(protocol + "://" + host);
   }
   if (question != std::string::npos) {
-    for (const std::string& option : Split(text.substr(question + 1), '&')) TakeOption(option, &settings);
+    for (const std::string& option : Split(options, '&')) TakeOption(option, &settings);
   }
   return settings;
 }

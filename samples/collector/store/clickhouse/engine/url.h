@@ -1,4 +1,5 @@
 // The URL of a cluster: clickhouse:http://user:password@host:8123,host:8123/database?cluster=c
+// In the password and in values of options %XX is a byte, as RFC 3986 has it.
 //
 // Thread rule: pure.
 #ifndef WHYDROP_COLLECTOR_CLICKHOUSE_URL_H
@@ -23,7 +24,7 @@ struct Settings {
   bool create = false;          // makes the database and the tables where they are missing
 };
 
-// `text` is what follows "clickhouse:". Throws StoreError that names what is wrong.
+// `text` is what follows "clickhouse:". Throws StoreError that names what is wrong, and shows nothing of a password.
 Settings ParseUrl(const std::string& text);
 
 }  // namespace whydrop::collector::clickhouse
