@@ -36,7 +36,12 @@ namespace whydrop::collector {
   X(kLabelsFolded, "labels_folded_total", "Labels and tags beyond the limit per app: kept as (other).")       \
   X(kCommits, "commits_total", "Transactions of the store.")                                                  \
   X(kBlocks, "blocks_total", "Blocks that ClickHouse took.")                                                  \
-  X(kBlocksAgain, "segments_again_total", "Segments sent again because a ClickHouse node died.")
+  X(kBlocksAgain, "segments_again_total", "Segments sent again because a ClickHouse node died.")              \
+  X(kSegmentsTakenOver, "segments_taken_over_total", "Segments that a collector left which is gone.")         \
+  X(kSpoolLostBatches, "spool_batches_lost_total", "Acknowledged batches that were damaged in the spool.")    \
+  X(kSpoolDamagedBytes, "spool_damaged_bytes_total", "Bytes of the spool that are damaged.")                  \
+  X(kSpoolUnfinishedBytes, "spool_unfinished_bytes_total",                                                    \
+    "Bytes of the spool that a collector was writing when it died: not acknowledged.")
 
 enum class Counter : size_t {
 #define WHYDROP_X(enumerator, name, help) enumerator,

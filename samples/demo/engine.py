@@ -202,11 +202,11 @@ class Engine:
     def wait(self, node):
         self._wait(node)
 
-    def url(self, database=DATABASE, **options):
-        """As whydrop-collector's --store takes it."""
+    def url(self, database=DATABASE, more_ports=(), **options):
+        """As whydrop-collector's --store takes it; `more_ports` are of nodes that are none."""
         if self.shards:
             options["cluster"] = CLUSTER
-        hosts = ",".join(f"127.0.0.1:{node.http}" for node in self.nodes)
+        hosts = ",".join(f"127.0.0.1:{port}" for port in [*more_ports, *(node.http for node in self.nodes)])
         query = "&".join(f"{name}={value}" for name, value in options.items())
         return f"clickhouse:http://{hosts}/{database}" + ("?" + query if query else "")
 

@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
-"""Two collectors in front of ClickHouse, of Debian's package, while both and the engine's nodes are killed -9 in turn.
-Every batch is sent until a collector acknowledges it, some to both: in the end every connection counts, and counts once.
+"""Two collectors in front of ClickHouse, of Debian's package, while both and the engine's nodes are killed -9 in turn, for
+as long as anything is sent. Every batch is sent until a collector acknowledges it, some to both. At the end the whole
+engine is killed, one collector takes the last batches and dies for good, and the other one must find them in its spool: in
+the end every connection counts, and counts once.
 
-Without --cluster one node and a few thousand reports; with it two shards of two replicas, 400,000 reports, and one node
-that stays dead.
+Without --cluster one node and a few thousand reports; with it two shards of two replicas, 400,000 reports, one node that
+stays dead, and one that takes connections and never says a word.
 """
 import argparse
 import os
 import random
+import socket
 import sys
 import tempfile
 import threading
@@ -21,8 +24,10 @@ from engine import Engine, end_on_sigterm, is_installed  # noqa: E402
 
 SENDERS = 6
 COLLECTORS = 2
+KILL_EVERY_S = 1
+LAST_BATCHES = 5
 SETTLE_S = 600
-QUIET_LOOKS = 3
+QUIET_LOOKS = 6
 
 
 class Truth:
@@ -62,12 +67,22 @@ class Fire:
         self.collectors = []
         self.left = list(self.truth.batches)
         self.random.shuffle(self.left)
-        self.lock = threading.Lock()
-        self.sent_twice = self.kills = 0
+        # The last batches are for the collector that dies with them.
+        self.last = [self.left.pop() for _ in range(LAST_BATCHES)]
+        self.silent = socket.create_server(("127.0.0.1", 0), backlog=1000) if arguments.cluster else None
+        self.victims = [("node", i) for i in range(len(self.engine.nodes))]
+        self.victims += [("collector", i) for i in range(COLLECTORS)]
+        self.kills = {victim: 0 for victim in self.victims}
+        self.kills_each = arguments.kills
+        self.kills_wanted = arguments.kills * len(self.victims)
+        self.at_first = len(self.left)
+        self.changed = threading.Condition()
+        self.sent_twice = 0
         self.failures = []
 
     def start_collector(self):
-        url = self.engine.url(create=1, block_ms=500, spool=os.path.join(self.directory, "spool"))
+        silent = [self.silent.getsockname()[1]] if self.silent else []
+        url = self.engine.url(more_ports=silent, create=1, block_ms=500, spool=os.path.join(self.directory, "spool"))
         return Collector(self.directory, store_url=url, log=os.path.join(self.directory, "collectors.log"))
 
     def post_until_acknowledged(self, body, first):
@@ -81,42 +96,71 @@ class Fire:
             time.sleep(0.05)
         raise AssertionError("no collector takes a batch")
 
+    def next_batch(self):
+        """None at the end. What is sent keeps step with the kills, so that every one of them meets some."""
+        time.sleep(SENDERS * self.kills_wanted * KILL_EVERY_S / self.at_first)
+        with self.changed:
+            self.changed.wait_for(lambda: (self.at_first - len(self.left)) * self.kills_wanted <=
+                                  self.at_first * (1 + sum(self.kills.values())))
+            return self.left.pop() if self.left else None
+
     def send(self, seed):
         chance = random.Random(seed)
         try:
-            while True:
-                with self.lock:
-                    if not self.left:
-                        return
-                    side, group, crash = self.left.pop()
+            for side, group, crash in iter(self.next_batch, None):
                 body = self.truth.body(side, group, crash)
                 self.post_until_acknowledged(body, chance.randrange(COLLECTORS))
                 if chance.random() < 0.1:
                     self.post_until_acknowledged(body, chance.randrange(COLLECTORS))
-                    with self.lock:
+                    with self.changed:
                         self.sent_twice += 1
         except Exception as error:  # told by the main thread
             self.failures.append(error)
 
+    def kill(self, victim):
+        what, number = victim
+        with self.changed:
+            self.kills[victim] += 1
+            self.changed.notify_all()
+        if what == "collector":
+            self.collectors[number].stop(base.signal.SIGKILL)
+        else:
+            self.engine.nodes[number].kill()
+
+    def start(self, victim):
+        what, number = victim
+        if what == "collector":
+            self.collectors[number] = self.start_collector()
+        else:
+            self.engine.nodes[number].start()
+
     def burn(self):
-        """Kills in turn for as long as anything is sent, at least each once."""
-        victims = []
-        while self.left or self.kills < len(self.engine.nodes) + COLLECTORS:
-            if not victims:
-                victims = [("node", i) for i in range(len(self.engine.nodes))]
-                victims += [("collector", i) for i in range(COLLECTORS)]
-            what, number = victims.pop(self.random.randrange(len(victims)))
-            time.sleep(self.random.uniform(0.5, 1.5))
-            self.kills += 1
-            if what == "collector":
-                self.collectors[number].stop(base.signal.SIGKILL)
-                self.collectors[number] = self.start_collector()
-                continue
-            node = self.engine.nodes[number]
+        """Kills all in turn, in another order each time; a collector also while the node before it is down."""
+        down = None
+        for _ in range(self.kills_each):
+            for victim in self.random.sample(self.victims, len(self.victims)):
+                time.sleep(self.random.uniform(0.5, 1.5) * KILL_EVERY_S)
+                if down and (victim[0] == "node" or self.random.random() < 0.5):
+                    self.start(down)
+                    self.engine.wait(self.engine.nodes[down[1]])
+                    down = None
+                self.kill(victim)
+                if victim[0] == "collector":
+                    self.start(victim)
+                elif down is None:
+                    down = victim
+        if down:
+            self.start(down)
+            self.engine.wait(self.engine.nodes[down[1]])
+
+    def lose_the_engine_and_a_collector(self, stays_dead):
+        for node in self.engine.nodes:
             node.kill()
-            time.sleep(self.random.uniform(0.2, 2))
+        for side, group, crash in self.last:
+            assert self.collectors[0].post(self.truth.body(side, group, crash)) == ACCEPTED
+        self.collectors.pop(0).stop(base.signal.SIGKILL)
+        for node in self.engine.nodes[int(stays_dead):]:
             node.start()
-            self.engine.wait(node)
 
     def answer(self, collector):
         found = collector.json("/v1/attribution?group_by=cause")
@@ -128,7 +172,7 @@ class Fire:
         deadline = time.monotonic() + SETTLE_S
         looks, got, fresh = 0, None, 0
         asked = time.time()
-        while looks < QUIET_LOOKS * COLLECTORS:
+        while looks < QUIET_LOOKS:
             for collector in self.collectors:
                 try:
                     fresh = collector.json("/v1/freshness")["complete_until_unix_s"]
@@ -150,16 +194,19 @@ class Fire:
         for sender in senders:
             sender.start()
         self.burn()
-        if stays_dead:
-            self.engine.nodes[0].kill()
         for sender in senders:
             sender.join()
         if self.failures:
             raise self.failures[0]
         sent_s = time.monotonic() - started
+        self.lose_the_engine_and_a_collector(stays_dead)
         self.wait_for_truth()
+        taken_over = self.collectors[0].metrics()["segments_taken_over_total"]
+        assert taken_over > 0, "nothing was taken over from the collector that died"
         print(f"{self.truth.reports} reports in {len(self.truth.batches)} batches, {self.sent_twice} of them to both "
-              f"collectors or twice to one; {self.kills} times kill -9" + ("; one node stayed dead" if stays_dead else "") +
+              f"collectors or twice to one; kill -9 of " +
+              ", ".join(f"{what} {number + 1}: {times}" for (what, number), times in self.kills.items()) +
+              ", at the end of all nodes and of a collector that stayed dead" + (", as one node did" if stays_dead else "") +
               f": {self.truth.connections} connections, {self.truth.reported} reported, {self.truth.crashes} crashes, all "
               f"exact. Sent in {sent_s:.0f} s, in the answers after {time.monotonic() - started:.0f} s.")
 
@@ -175,9 +222,11 @@ def main():
     parser.add_argument("--cluster", action="store_true")
     parser.add_argument("--reports", type=int)
     parser.add_argument("--at-once", type=int, default=100, help="connections in a batch")
+    parser.add_argument("--kills", type=int, help="of each node and each collector")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     arguments = parser.parse_args()
     arguments.reports = arguments.reports or (400000 if arguments.cluster else 10000)
+    arguments.kills = arguments.kills or (6 if arguments.cluster else 2)
     base.COLLECTOR = arguments.collector
     if not is_installed(arguments.cluster):
         print("ClickHouse is not installed: packaging/debian-packages.sh, whydrop_install_packages cluster",

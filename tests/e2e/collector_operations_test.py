@@ -1,6 +1,7 @@
 """What an operator relies on: configuration, keys and quotas, the log, readiness, the orderly end, and the limits."""
 import argparse
 import http.client
+import http.server
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 import unittest
 
@@ -50,6 +52,56 @@ class Configuration(base.CollectorTest):
         self.assertIn('drain = "10"  # default\n', run.stdout)
         self.assertIn("%s line 2 (%s line 3: key-file)" % (keys, config), run.stdout)
         self.assertNotIn("first-secret", run.stdout)
+
+    def test_a_stores_password_is_never_shown_however_it_is_written(self):
+        for password in ("top-secret", "top?secret", "top/secret", "top#secret", "top@secret", "top%secret", "top:secret",
+                         "top/sec?secret", "top-secret%0a"):
+            for url in ("clickhouse:http://u:%s@127.0.0.1:1/d" % password, "clickhose:http://u:%s@h/d" % password,
+                        "clickhouse:http://u:%s@h/not a name?x=1" % password,
+                        "clickhouse:u:%s@h/d" % password):
+                for words in (("schema", "--print"), ("schema", "--apply"), ("export",), ("--check-config",)):
+                    run = subprocess.run([base.COLLECTOR, *words, "--store", url], capture_output=True, text=True,
+                                         timeout=60, cwd=self.directory.name)
+                    self.assertNotIn("secret", run.stdout + run.stderr, (words, url))
+
+    def test_a_running_collector_gives_its_stores_password_to_the_engine_and_to_nobody_else(self):
+        seen = []
+
+        class Engine(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                seen.append((self.headers["X-ClickHouse-User"], self.headers["X-ClickHouse-Key"]))
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self.send_response(500)
+                self.end_headers()
+                self.wfile.write(b"no table is here")
+
+            def log_message(self, *_):
+                pass
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Engine)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        written = "clickhouse:http://us:top%3F%40%25%3A%2Fsecret@127.0.0.1:{}/d?spool=" + self.path("spool")
+        with self.subTest("an engine that refuses"):
+            code, text = self.fails("--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--store",
+                                    written.format(server.server_port))
+            self.assertEqual(code, 1)
+            self.assertIn("no table is here", text)
+            self.assertNotIn("secret", text)
+            self.assertEqual(set(seen), {("us", "top?@%:/secret")})
+        with self.subTest("an engine that is away"):
+            log = self.path("log")
+            collector = self.start(store_url=written.format(base.free_port()), log=log)
+            self.assertEqual(collector.post(batch("a")), ACCEPTED)
+            told = collector.line + "".join(ask(collector.admin_port, path)[2].decode()
+                                            for path in ("/readyz", "/metrics", "/v1/freshness", "/v1/attribution"))
+            collector.stop(signal.SIGKILL)
+            with open(log) as lines:
+                logged = lines.read()
+            self.assertIn("event=engine", logged)
+            self.assertNotIn("secret", told + logged)
 
     def test_mistakes_are_told_before_anything_runs(self):
         config = self.path("collector.toml", "rate-limit = 7\nrate-limits = 8\n")
@@ -174,9 +226,11 @@ class Readiness(base.CollectorTest):
             db.execute("CREATE TRIGGER full BEFORE INSERT ON batches BEGIN SELECT RAISE(ROLLBACK, 'no room'); END")
         db.close()
         self.assertEqual(collector.post(batch("a")), 503)
-        status, _, body = ask(collector.ingest_port, "/readyz")
+        status, _, body = ask(collector.admin_port, "/readyz")
         self.assertEqual(status, 503)
         self.assertIn("no room", json.loads(body)["error"])
+        status, _, body = ask(collector.ingest_port, "/readyz")
+        self.assertEqual((status, json.loads(body)), (503, {"error": "the store takes nothing"}))
         self.assertEqual(ask(collector.ingest_port, "/healthz")[0], 200)
         with sqlite3.connect(collector.store) as db:
             db.execute("DROP TRIGGER full")

@@ -247,8 +247,9 @@ class Store {
                                                 uint32_t limit) = 0;
   virtual std::vector<SessionEndGroup> QuerySessionEnds(const SessionFilter& filter) = 0;  // largest first
   virtual Crashes QueryCrashes(const SessionFilter& filter, uint32_t limit) = 0;
-  virtual std::vector<std::string> ListApps() = 0;                       // by name
-  virtual std::vector<Label> ListLabels(const std::string& app_id) = 0;  // "": of all apps
+  virtual bool HasSession(const std::string& app_id, const std::string& session_id) = 0;  // a report of it
+  virtual std::vector<std::string> ListApps() = 0;                                        // by name
+  virtual std::vector<Label> ListLabels(const std::string& app_id) = 0;                   // "": of all apps
 };
 
 // "clickhouse:http://user:secret@h1/x" without what stands before the '@': what may be shown of a store's URL.

@@ -41,6 +41,7 @@ class SlowStore : public Store {
   std::vector<SessionView> FindSessions(std::optional<int32_t>, const std::string&, uint32_t) override { return {}; }
   std::vector<SessionEndGroup> QuerySessionEnds(const SessionFilter&) override { throw StoreError("a secret path"); }
   Crashes QueryCrashes(const SessionFilter&, uint32_t) override { return {}; }
+  bool HasSession(const std::string&, const std::string&) override { return false; }
   std::vector<std::string> ListApps() override { return {}; }
   std::vector<Label> ListLabels(const std::string&) override { return {}; }
 

@@ -1,48 +1,16 @@
-// The parts of the ClickHouse store that need no engine: its URL, its spool, its rows and its literals.
+// The parts of the ClickHouse store that need no engine: its URL, its rows and its literals.
 #include <doctest/doctest.h>
-
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 
 #include "samples/collector/store/clickhouse/encoder.h"
 #include "samples/collector/store/clickhouse/engine/node.h"
 #include "samples/collector/store/clickhouse/engine/row_binary.h"
 #include "samples/collector/store/clickhouse/engine/url.h"
-#include "samples/collector/store/clickhouse/spool/spool.h"
 
 using namespace whydrop;
 using namespace whydrop::collector;
 using namespace whydrop::collector::clickhouse;
 
 namespace {
-
-class SpoolFixture {
- public:
-  SpoolFixture() {
-    char name[] = "/tmp/spool-test-XXXXXX";
-    REQUIRE(mkdtemp(name) != nullptr);
-    directory = name;
-  }
-  ~SpoolFixture() { std::filesystem::remove_all(directory); }
-
-  static SpooledBatch Rows(const std::string& bytes) {
-    SpooledBatch batch;
-    batch.received_s = 1700000000;
-    batch.rows = {{Table::kRecords, 7, bytes}};
-    return batch;
-  }
-  static std::string Content(const Segment& segment) {
-    std::string all;
-    for (const SpooledBatch& batch : Spool::Load(segment)) {
-      for (const SpooledRow& row : batch.rows) all += row.bytes;
-    }
-    return all;
-  }
-
-  std::string directory;
-  std::vector<Segment> found;
-};
 
 Batch Sample(char session) {
   Batch batch;
@@ -80,6 +48,27 @@ TEST_CASE("a store URL that would put anything but names into SQL is refused") {
   }
 }
 
+TEST_CASE(
+    "a password may hold any bytes but a line's end, written as RFC 3986 demands where a URL has a use for them") {
+  const auto password = [](const std::string& written) { return ParseUrl("http://u:" + written + "@h/d").password; };
+  CHECK(password("%3F%40%25%3A%2F%23%5b%e2%82%ac") == "?@%:/#[\xe2\x82\xac");
+  CHECK(password("a:b@c") == "a:b@c");
+  CHECK(password("") == "");
+  CHECK(ParseUrl("http://u:p@h/d?spool=/a%40%20b").spool == "/a@ b");
+  for (const char* wrong : {"se?cret", "se/cret", "se#cret", "se%cret", "secret%", "secret%4", "se/c?ret", "secret%0a",
+                            "secret%00", "se/cret?spool_mb=1"}) {
+    CAPTURE(wrong);
+    std::string error;
+    try {
+      password(wrong);
+    } catch (const StoreError& refusal) {
+      error = refusal.what();
+    }
+    CHECK(!error.empty());
+    CHECK(error.find("cret") == std::string::npos);
+  }
+}
+
 TEST_CASE("a literal holds any bytes and ends only at its end") {
   CHECK(Quote("gate-1") == "'gate-1'");
   CHECK(Quote("' OR 1 --") == "'\\' OR 1 --'");
@@ -102,97 +91,6 @@ TEST_CASE("rows are read as they were written, and a short answer is an error") 
   CHECK_FALSE(row.More());
   CHECK_THROWS_AS(row.U8(), StoreError);
   CHECK_THROWS_AS(RowReader(std::string("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 10)).Text(), StoreError);
-}
-
-TEST_CASE_FIXTURE(SpoolFixture, "what was appended is there for the next collector, the oldest first") {
-  {
-    Spool spool(directory, 1 << 20, &found);
-    CHECK(found.empty());
-    spool.Append({Rows("one"), Rows("two")});
-    spool.Close();
-    spool.Append({Rows("three")});
-  }
-  const Spool next(directory, 1 << 20, &found);
-  REQUIRE(found.size() == 2);
-  CHECK(Content(found[0]) == "onetwo");
-  CHECK(Content(found[1]) == "three");
-  CHECK(found[0].received_s == 1700000000);
-}
-
-TEST_CASE_FIXTURE(SpoolFixture, "a torn or damaged end of a file is left out, what stands before it is kept") {
-  {
-    Spool spool(directory, 1 << 20, &found);
-    spool.Append({Rows("one")});
-    spool.Append({Rows("two")});
-  }
-  std::string path;
-  for (const auto& entry : std::filesystem::directory_iterator(directory + "/0")) {
-    if (entry.path().extension() == ".rows") path = entry.path().string();
-  }
-  REQUIRE(!path.empty());
-  const auto size = std::filesystem::file_size(path);
-  for (uintmax_t cut = 0; cut <= size; ++cut) {
-    std::filesystem::copy_file(path, directory + "/copy", std::filesystem::copy_options::overwrite_existing);
-    std::filesystem::resize_file(directory + "/copy", cut);
-    const std::string content = Content({directory + "/copy", cut, 0, 0});
-    CHECK(content == (cut == size ? "onetwo" : (cut >= size / 2 ? "one" : "")));
-  }
-  {
-    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-    file.seekp(static_cast<std::streamoff>(size - 1));
-    file.put('!');
-  }
-  CHECK(Content({path, size, 0, 0}) == "one");
-}
-
-TEST_CASE_FIXTURE(SpoolFixture, "a full spool refuses, keeps what it has, and takes again when something left") {
-  Spool spool(directory, 1000, &found);
-  spool.Append({Rows(std::string(600, 'a'))});
-  CHECK_THROWS_AS(spool.Append({Rows(std::string(600, 'b'))}), StoreError);
-  const Segment closed = spool.Close();
-  CHECK(Content(closed) == std::string(600, 'a'));
-  spool.Remove(closed);
-  spool.Append({Rows(std::string(600, 'c'))});
-  CHECK(Content(spool.Close()) == std::string(600, 'c'));
-}
-
-TEST_CASE_FIXTURE(SpoolFixture, "collectors share a spool directory, and what a dead one left is taken over once") {
-  auto first = std::make_unique<Spool>(directory, 1 << 20, &found);
-  first->Append({Rows("of the first")});
-  const Spool second(directory, 1 << 20, &found);
-  CHECK(found.empty());  // the first one lives
-  first.reset();
-  const Spool third(directory, 1 << 20, &found);
-  REQUIRE(found.size() == 1);
-  CHECK(Content(found[0]) == "of the first");
-  found.clear();
-  const Spool fourth(directory, 1 << 20, &found);
-  CHECK(found.empty());
-}
-
-TEST_CASE_FIXTURE(SpoolFixture, "segments of one name replace each other neither when taken over nor when made") {
-  { Spool(directory, 1 << 20, &found).Append({Rows("of the first")}); }
-  std::filesystem::create_directory(directory + "/1");
-  for (const auto& entry : std::filesystem::directory_iterator(directory + "/0")) {
-    if (entry.path().extension() != ".rows") continue;
-    std::filesystem::copy_file(entry.path(), std::filesystem::path(directory + "/1") / entry.path().filename());
-    // And one of a clock that was ahead.
-    std::filesystem::copy_file(entry.path(), directory + "/0/9000000000000000.rows");
-  }
-  {
-    Spool next(directory, 1 << 20, &found);
-    CHECK(found.size() == 3);
-    next.Append({Rows("the newest")});
-  }
-  found.clear();
-  const Spool last(directory, 1 << 20, &found);
-  REQUIRE(found.size() == 4);
-  CHECK(Content(found[3]) == "the newest");
-}
-
-TEST_CASE_FIXTURE(SpoolFixture, "a segment that cannot be read is an error, never an empty one") {
-  CHECK_THROWS_AS(Spool::Load({directory + "/nothing", 0, 0, 0}), StoreError);
-  CHECK_THROWS_AS(Spool::Load({directory, 0, 0, 0}), StoreError);
 }
 
 TEST_CASE("a collector knows a batch that comes again, until its rows were not kept") {

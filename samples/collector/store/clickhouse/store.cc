@@ -18,11 +18,13 @@ constexpr std::chrono::milliseconds kNextTry{20};
 constexpr std::chrono::seconds kReviewEvery{2};
 constexpr std::chrono::seconds kRefreshEvery{30};
 constexpr std::chrono::minutes kPurgeEvery{10};
+constexpr std::chrono::seconds kTakeOverEvery{5};
 constexpr std::chrono::seconds kSettleWait{120};
 constexpr std::chrono::seconds kStopWait{20};
 constexpr int64_t kSweepAgainS = 120;        // work that another collector brings late
 constexpr int64_t kFirstSweepS = 3 * 86400;  // work that collectors which are gone left
 constexpr int kPassesAtOnce = 100;
+constexpr uint64_t kMaxSegmentBytes = uint64_t{64} << 20;  // a segment is sent from memory
 
 }  // namespace
 
@@ -38,7 +40,7 @@ ClickHouseStore::ClickHouseStore(const std::string& url, ClockFn now, const Stor
   Open();
   if (settings.access == StoreAccess::kRead) return;
   std::vector<Segment> found;
-  spool_ = std::make_unique<Spool>(settings_.spool, uint64_t{settings_.spool_mb} << 20, &found);
+  spool_ = std::make_unique<Spool>(settings_.spool, uint64_t{settings_.spool_mb} << 20, metrics, &found);
   delivery_ = std::make_unique<Delivery>(&cluster_, spool_.get(), &stamps_, metrics);
   encoder_ = std::make_unique<Encoder>(judge_.owner(), &stamps_, metrics);
   for (Segment& segment : found) delivery_->Add(std::move(segment));
@@ -51,9 +53,7 @@ ClickHouseStore::~ClickHouseStore() { Stop(); }
 
 void ClickHouseStore::Open() {
   try {
-    if (settings_.create && store_settings_.access == StoreAccess::kServe) {
-      cluster_.MakeTables();
-    }
+    if (settings_.create && store_settings_.access == StoreAccess::kServe) MakeTables();
     cluster_.CheckTables();
     health_.newest_report_s = ReadNewestReport(&cluster_);
     learned_ = ReadAllLabels(&cluster_, "");
@@ -65,6 +65,15 @@ void ClickHouseStore::Open() {
     throw StoreError(
         std::string("the tables cannot be used, `whydrop-collector schema --store URL --apply` makes them: ") +
         error.what());
+  }
+}
+
+// A node that is away has its tables, or gets them from the next collector that starts.
+void ClickHouseStore::MakeTables() {
+  try {
+    cluster_.MakeTables();
+  } catch (const Unreachable& error) {
+    LogWarning("engine", error.what());
   }
 }
 
@@ -98,8 +107,11 @@ void ClickHouseStore::Stop() {
 bool ClickHouseStore::WantsToClose() {
   if (settle_closed_ != settle_wanted_) return true;
   if (!has_open_) return false;
-  return stopping_ || spool_->open().rows >= settings_.block_rows ||
-         Clock::now() - opened_ >= std::chrono::milliseconds(settings_.block_ms);
+  return stopping_ || IsFull(spool_->open()) || Clock::now() - opened_ >= std::chrono::milliseconds(settings_.block_ms);
+}
+
+bool ClickHouseStore::IsFull(const Segment& segment) const {
+  return segment.rows >= settings_.block_rows || segment.bytes >= kMaxSegmentBytes;
 }
 
 void ClickHouseStore::WriteLoop() {
@@ -130,7 +142,7 @@ void ClickHouseStore::WriteLoop() {
       opened_ = Clock::now();
     }
     // What waits was submitted before a wish to settle, perhaps; it goes into the same block.
-    if (WantsToClose() && (waiting_.empty() || spool_->open().rows >= settings_.block_rows)) {
+    if (WantsToClose() && (waiting_.empty() || IsFull(spool_->open()))) {
       settle_closed_ = settle_wanted_;
       if (has_open_) closed_.push_back(spool_->Close());
       has_open_ = false;
@@ -213,6 +225,7 @@ void ClickHouseStore::WorkLoop() {
 
 // True if everything that was closed before is in the answers.
 bool ClickHouseStore::Work(Haste haste, int64_t now_s) {
+  TakeOver();
   if (!delivery_->empty()) sent_ = Clock::now();
   delivery_->Send();
   bool clean = false;
@@ -244,7 +257,26 @@ bool ClickHouseStore::Work(Haste haste, int64_t now_s) {
   }
   answers_behind_s_ = cluster_.AnswersBehindS();
   if (haste == Haste::kSettle) clean &= answers_behind_s_ == 0;
-  return clean && cluster_.shards() != 0;
+  return clean && delivery_->empty() && cluster_.shards() != 0;
+}
+
+// What lies in the spool of a collector that is gone is brought in by whoever has the engine and nothing of its own to
+// send: where the engine is away it would only fill this one's spool.
+void ClickHouseStore::TakeOver() {
+  if (!delivery_->empty() || !cluster_.EachShardIsReached() || Clock::now() - searched_ < kTakeOverEvery) return;
+  searched_ = Clock::now();
+  std::vector<Segment> left;
+  try {
+    spool_->TakeOver(spool_->max_bytes() / 4, &left);
+  } catch (const StoreError& error) {
+    LogWarning("spool", error.what());
+  }
+  for (Segment& segment : left) {
+    // Its work became due before what was looked at last.
+    const int64_t due_s = std::max<int64_t>(segment.received_s - kSweepAgainS, 0);
+    swept_until_us_ = std::min(swept_until_us_, static_cast<uint64_t>(due_s) * kSecondUs);
+    delivery_->Add(std::move(segment));
+  }
 }
 
 bool ClickHouseStore::JudgeAll(Haste haste, int64_t now_s) {
@@ -325,6 +357,10 @@ std::vector<SessionEndGroup> ClickHouseStore::QuerySessionEnds(const SessionFilt
 
 Crashes ClickHouseStore::QueryCrashes(const SessionFilter& filter, uint32_t limit) {
   return ReadCrashes(&cluster_, filter, limit);
+}
+
+bool ClickHouseStore::HasSession(const std::string& app_id, const std::string& session_id) {
+  return ReadHasSession(&cluster_, app_id, session_id);
 }
 
 std::vector<std::string> ClickHouseStore::ListApps() {

@@ -47,6 +47,7 @@ class ClickHouseStore : public Store {
   std::vector<SessionView> FindSessions(std::optional<int32_t> end, const std::string& app_id, uint32_t limit) override;
   std::vector<SessionEndGroup> QuerySessionEnds(const SessionFilter& filter) override;
   Crashes QueryCrashes(const SessionFilter& filter, uint32_t limit) override;
+  bool HasSession(const std::string& app_id, const std::string& session_id) override;
   std::vector<std::string> ListApps() override;
   std::vector<Label> ListLabels(const std::string& app_id) override;
 
@@ -59,14 +60,17 @@ class ClickHouseStore : public Store {
   };
 
   void Open();
+  void MakeTables();
   // The writer's thread.
   void WriteLoop();
   void Write(std::vector<Pending>* group);
   bool WantsToClose();
+  bool IsFull(const Segment& segment) const;
   // The worker's thread.
   void WorkLoop();
   enum class Haste { kNone, kSettle };
   bool Work(Haste haste, int64_t now_s);
+  void TakeOver();
   bool JudgeAll(Haste haste, int64_t now_s);
 
   const ClockFn now_;
@@ -85,7 +89,7 @@ class ClickHouseStore : public Store {
   // The worker's.
   uint64_t swept_until_us_ = 0;
   int64_t answers_behind_s_ = 0;
-  Clock::time_point sent_, reviewed_, purged_, refreshed_;
+  Clock::time_point sent_, reviewed_, purged_, refreshed_, searched_;
 
   std::mutex mutex_;
   std::condition_variable writer_wakes_, worker_wakes_, settled_;

@@ -120,6 +120,11 @@ Crashes ReadCrashes(const Database& db, const SessionFilter& filter, uint32_t li
   return crashes;
 }
 
+bool ReadHasSession(const Database& db, const std::string& app_id, const std::string& session_id) {
+  Statement found(db, "SELECT 1 FROM batches WHERE app_id = ? AND session_id = ? LIMIT 1");
+  return found.Text(app_id).Blob(session_id).Step();
+}
+
 int64_t ReadNewestReport(const Database& db) {
   Statement newest(db, "SELECT max(received_s) FROM batches");
   return newest.Step() ? newest.IntAt(0) : 0;

@@ -18,6 +18,7 @@ std::vector<SessionView> ReadSessions(const Database& db, std::optional<int32_t>
                                       uint32_t limit);
 std::vector<SessionEndGroup> ReadSessionEnds(const Database& db, const SessionFilter& filter);
 Crashes ReadCrashes(const Database& db, const SessionFilter& filter, uint32_t limit);
+bool ReadHasSession(const Database& db, const std::string& app_id, const std::string& session_id);
 int64_t ReadNewestReport(const Database& db);  // unix seconds of its receipt, 0: there is none
 std::vector<std::string> ReadApps(const Database& db);
 std::vector<Label> ReadLabels(const Database& db, const std::string& app_id);

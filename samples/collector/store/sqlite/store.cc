@@ -299,6 +299,10 @@ Crashes SqliteStore::QueryCrashes(const SessionFilter& filter, uint32_t limit) {
   return readers_->Ask([&](const Database& db) { return ReadCrashes(db, filter, limit); });
 }
 
+bool SqliteStore::HasSession(const std::string& app_id, const std::string& session_id) {
+  return readers_->Ask([&](const Database& db) { return ReadHasSession(db, app_id, session_id); });
+}
+
 std::vector<std::string> SqliteStore::ListApps() { return readers_->Ask(ReadApps); }
 
 std::vector<Label> SqliteStore::ListLabels(const std::string& app_id) {

@@ -40,6 +40,7 @@ class SqliteStore : public Store {
   std::vector<SessionView> FindSessions(std::optional<int32_t> end, const std::string& app_id, uint32_t limit) override;
   std::vector<SessionEndGroup> QuerySessionEnds(const SessionFilter& filter) override;
   Crashes QueryCrashes(const SessionFilter& filter, uint32_t limit) override;
+  bool HasSession(const std::string& app_id, const std::string& session_id) override;
   std::vector<std::string> ListApps() override;
   std::vector<Label> ListLabels(const std::string& app_id) override;
 

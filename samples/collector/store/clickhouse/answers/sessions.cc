@@ -169,6 +169,14 @@ std::vector<Label> ReadAllLabels(Cluster* cluster, const std::string& app_id) {
   });
 }
 
+bool ReadHasSession(Cluster* cluster, const std::string& app_id, const std::string& session_id) {
+  // The roles let the key of the table find it.
+  const std::string answer = cluster->Ask(
+      "SELECT count() FROM " + Everywhere(cluster->settings(), "sessions") + " WHERE app_id = " + Quote(app_id) +
+      " AND role IN (0, 1) AND session_id = " + Quote(session_id) + " FORMAT RowBinary");
+  return RowReader(answer).U64() != 0;
+}
+
 int64_t ReadNewestReport(Cluster* cluster) {
   const std::string answer =
       cluster->Ask("SELECT max(received_s) FROM " + Everywhere(cluster->settings(), "sessions") + " FORMAT RowBinary");

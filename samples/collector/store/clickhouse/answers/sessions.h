@@ -16,6 +16,7 @@ std::vector<SessionView> ReadSessions(Cluster* cluster, std::optional<int32_t> e
                                       uint32_t limit);
 std::vector<SessionEndGroup> ReadSessionEnds(Cluster* cluster, const SessionFilter& filter);
 Crashes ReadCrashes(Cluster* cluster, const SessionFilter& filter, uint32_t limit);
+bool ReadHasSession(Cluster* cluster, const std::string& app_id, const std::string& session_id);
 
 // The rows of "app" and "tag" too, which count apps and tag keys against their limits.
 std::vector<Label> ReadAllLabels(Cluster* cluster, const std::string& app_id);

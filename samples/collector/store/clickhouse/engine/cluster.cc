@@ -13,6 +13,8 @@ namespace {
 constexpr int64_t kAskedUpToS = 10;
 const QuerySettings kReadSettings = {
     {"max_replica_delay_for_distributed_queries", std::to_string(kAskedUpToS)},
+    // Of one node from another: after so long without a word the next replica is asked, not after five minutes.
+    {"receive_timeout", "20"},
     // Else a condition is moved before FINAL: it drops the newest row of a key, and an older one holds.
     {"optimize_move_to_prewhere", "0"},
 };
@@ -34,14 +36,15 @@ Cluster::Cluster(const Settings& settings) : settings_(settings) {
 }
 
 void Cluster::Discover() {
-  const std::lock_guard<std::mutex> lock(discover_mutex_);
   const auto now = std::chrono::steady_clock::now();
-  if (now - discovered_ < std::chrono::seconds(1)) return;
-  discovered_ = now;
+  auto next = discover_next_.load();
+  // Whoever is first asks, with nothing locked: a node that hangs keeps only this thread.
+  if (now < next || !discover_next_.compare_exchange_strong(next, now + std::chrono::seconds(1))) return;
+  std::string stranger;
   for (const auto& member : members_) {
     if (member->shard >= 0) continue;
     try {
-      const std::string answer = member->node->Ask(
+      const std::string answer = member->node->AskBriefly(
           "SELECT max(shard_num), maxIf(shard_num, is_local = 1) FROM "
           "system.clusters WHERE cluster = " +
           Quote(settings_.cluster) + " FORMAT RowBinary");
@@ -49,7 +52,8 @@ void Cluster::Discover() {
       const uint32_t shards = row.U32();
       const uint32_t own = row.U32();
       if (shards == 0 || own == 0) {
-        throw StoreError(member->node->url() + " is no member of the cluster '" + settings_.cluster + "'");
+        stranger = member->node->url() + " is no member of the cluster '" + settings_.cluster + "'";
+        continue;
       }
       member->shard = static_cast<int>(own) - 1;
       shards_ = shards;
@@ -57,6 +61,7 @@ void Cluster::Discover() {
       // It is asked again when its shard is wanted.
     }
   }
+  if (!stranger.empty()) throw StoreError(stranger);
 }
 
 std::vector<Node*> Cluster::Replicas(size_t shard) {
@@ -116,10 +121,11 @@ Lag Cluster::LagOf(Node* node) {
   Lag lag;
   try {
     if (settings_.cluster.empty()) {
-      lag.reached = node->Ask("SELECT 1 FORMAT RowBinary").size() == 1;
+      node->Ping();
+      lag.reached = true;
       return lag;
     }
-    const std::string answer = node->Ask(
+    const std::string answer = node->AskBriefly(
         "SELECT toUInt8(max(is_readonly OR is_session_expired)), toUInt64(sum(inserts_in_queue)), "
         "toUInt8(max(log_max_index > 0 AND log_pointer <= log_max_index)), toUInt64(max(absolute_delay)), "
         "toUInt8(min(active_replicas < total_replicas)), toUInt64(count()) FROM system.replicas WHERE database = " +
@@ -164,15 +170,18 @@ Node* Cluster::Freshest(size_t shard, Lag* best) {
 }
 
 void Cluster::MakeTables() {
-  std::string failed;
+  std::string failed, not_reached;
   for (const auto& member : members_) {
     try {
       for (const std::string& statement : SchemaStatements(settings_)) member->node->Ask(statement);
+    } catch (const Unreachable& error) {
+      if (not_reached.empty()) not_reached = error.what();
     } catch (const StoreError& error) {
       if (failed.empty()) failed = error.what();
     }
   }
   if (!failed.empty()) throw StoreError(failed);
+  if (!not_reached.empty()) throw Unreachable(not_reached);
 }
 
 void Cluster::CheckTables() {

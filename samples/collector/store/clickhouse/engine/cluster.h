@@ -8,7 +8,6 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -29,7 +28,7 @@ class Cluster {
 
   const Settings& settings() const { return settings_; }
 
-  // Looks for the shards of nodes that have not told theirs yet, at most once a second.
+  // Asks the nodes that have not told their shard yet, at most once a second. Throws StoreError if one belongs to none.
   void Discover();
   // 0 until a node has told it.
   size_t shards() const { return shards_; }
@@ -51,7 +50,7 @@ class Cluster {
   Node* Freshest(size_t shard, Lag* lag);
 
   // Makes what is missing on every node. Throws StoreError that names the first node where that failed, after the
-  // others were done; to be tried again then.
+  // others were done; to be tried again then. Unreachable: no node failed otherwise.
   void MakeTables();
   // Throws StoreError if a shard that answers lacks the tables.
   void CheckTables();
@@ -66,8 +65,7 @@ class Cluster {
   std::vector<std::unique_ptr<Member>> members_;
   std::atomic<size_t> shards_{0};
   std::atomic<size_t> turn_{0};
-  std::mutex discover_mutex_;
-  std::chrono::steady_clock::time_point discovered_;  // guarded by discover_mutex_
+  std::atomic<std::chrono::steady_clock::time_point> discover_next_{std::chrono::steady_clock::time_point()};
 };
 
 }  // namespace whydrop::collector::clickhouse

@@ -2,13 +2,17 @@
 
 #include <curl/curl.h>
 
+#include <algorithm>
 #include <memory>
 
 namespace whydrop::collector::clickhouse {
 namespace {
 
 constexpr long kConnectMs = 3000;
+constexpr long kShortAnswerMs = 5000;
 constexpr long kAnswerMs = 120000;
+constexpr std::chrono::milliseconds kBelievedFor{250};  // after an answer it needs no other sign of life
+constexpr std::chrono::seconds kLeftAloneAtMost{30};
 constexpr long kStalledS = 30;  // no byte for so long
 constexpr size_t kMaxAnswerBytes = size_t{1} << 30;
 constexpr size_t kMaxErrorText = 300;
@@ -67,16 +71,30 @@ std::string OneLine(std::string text) {
 Node::Node(std::string url, const Settings& settings)
     : url_(std::move(url)), user_(settings.user), password_(settings.password) {}
 
+std::string Node::AskBriefly(const std::string& sql) {
+  return Post(sql, Body::kQuery, sql, {}, nullptr, Patience::kShort);
+}
+
+void Node::Ping() { AskBriefly("SELECT 1"); }
+
+void Node::MakeSureItLives() {
+  if (std::chrono::steady_clock::now() - answered_.load() > kBelievedFor) Ping();
+}
+
 std::string Node::Ask(const std::string& sql, const QuerySettings& settings, const ExternalTable* keys) {
-  return Post(sql, keys != nullptr ? Body::kForm : Body::kQuery, sql, settings, keys);
+  MakeSureItLives();
+  return Post(sql, keys != nullptr ? Body::kForm : Body::kQuery, sql, settings, keys, Patience::kLong);
 }
 
 void Node::Insert(const std::string& sql, const std::string& rows, const QuerySettings& settings) {
-  Post(sql, Body::kRows, rows, settings, nullptr);
+  MakeSureItLives();
+  Post(sql, Body::kRows, rows, settings, nullptr, Patience::kLong);
 }
 
 std::string Node::Post(const std::string& query, Body kind, const std::string& body, const QuerySettings& settings,
-                       const ExternalTable* keys) {
+                       const ExternalTable* keys, Patience patience) {
+  const auto started = std::chrono::steady_clock::now();
+  if (started < left_alone_until_.load()) throw Unreachable(url_ + ": has not answered just now");
   CURL* curl = ThreadHandle();
   // Without the wait a question that fails half-way has already said 200.
   std::string url = url_ + "/?wait_end_of_query=1&buffer_size=1048576&max_query_size=16777216";
@@ -111,13 +129,18 @@ std::string Node::Post(const std::string& query, Body kind, const std::string& b
   curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers.get());
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, kConnectMs);
-  curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, kAnswerMs);
+  curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, patience == Patience::kShort ? kShortAnswerMs : kAnswerMs);
   curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
   curl_easy_setopt(curl, CURLOPT_TCP_KEEPIDLE, kStalledS);
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, Collect);
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
   const CURLcode status = curl_easy_perform(curl);
   reached_ = status == CURLE_OK;
+  if (status == CURLE_OK) answered_ = std::chrono::steady_clock::now();
+  if (status != CURLE_OK && patience == Patience::kShort) {
+    const auto now = std::chrono::steady_clock::now();
+    left_alone_until_ = now + std::min<std::chrono::steady_clock::duration>(10 * (now - started), kLeftAloneAtMost);
+  }
   if (status != CURLE_OK) throw Unreachable(url_ + ": " + curl_easy_strerror(status));
   long code = 0;
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &code);

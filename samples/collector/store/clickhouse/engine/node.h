@@ -1,10 +1,14 @@
 // One node of the engine, asked over HTTP.
 //
+// A node may take connections and say nothing, for as long as it likes. So whatever may take long is asked only after an
+// answer to a short question, and one that has just not answered is left alone for ten times what that cost.
+//
 // Thread rule: every function from any thread.
 #ifndef WHYDROP_COLLECTOR_CLICKHOUSE_NODE_H
 #define WHYDROP_COLLECTOR_CLICKHOUSE_NODE_H
 
 #include <atomic>
+#include <chrono>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,11 +36,16 @@ class Node {
  public:
   Node(std::string url, const Settings& settings);
 
-  // Returns the answer's body. Throws Unreachable, and StoreError with the engine's own words.
+  // Return the answer's body. Throw Unreachable, and StoreError with the engine's own words.
+  // Briefly: what a node that lives answers at once.
+  std::string AskBriefly(const std::string& sql);
   std::string Ask(const std::string& sql, const QuerySettings& settings = {}, const ExternalTable* keys = nullptr);
 
   // `sql` ends in FORMAT RowBinary; the rows follow it.
   void Insert(const std::string& sql, const std::string& rows, const QuerySettings& settings = {});
+
+  // Throws Unreachable, and StoreError if the node does not let this user in.
+  void Ping();
 
   const std::string& url() const { return url_; }
   // Since the last try. A node that was not reached is not tried first.
@@ -44,13 +53,17 @@ class Node {
 
  private:
   enum class Body { kQuery, kRows, kForm };
+  void MakeSureItLives();
+  enum class Patience { kShort, kLong };
   std::string Post(const std::string& query, Body kind, const std::string& body, const QuerySettings& settings,
-                   const ExternalTable* keys);
+                   const ExternalTable* keys, Patience patience);
 
   const std::string url_;
   const std::string user_;
   const std::string password_;
   std::atomic<bool> reached_{true};
+  std::atomic<std::chrono::steady_clock::time_point> answered_{std::chrono::steady_clock::time_point()};
+  std::atomic<std::chrono::steady_clock::time_point> left_alone_until_{std::chrono::steady_clock::time_point()};
 };
 
 // Text as a literal of SQL, whatever bytes it has.

@@ -25,8 +25,11 @@ void Delivery::Send() {
   cluster_->Discover();
   if (ready_.empty()) return;
   if (cluster_->shards() == 0) throw Unreachable("no node has told its shard yet");
-  while (!ready_.empty()) {
-    SendSegment(ready_.front(), Which::kFirst, 0);
+  for (size_t left = ready_.size(); left > 0; --left) {
+    if (!SendSegment(&ready_.front(), Which::kFirst, 0)) {
+      std::rotate(ready_.begin(), ready_.begin() + 1, ready_.end());
+      continue;
+    }
     // Without replicas there is no second node to wait for.
     if (cluster_->settings().cluster.empty()) {
       spool_->Remove(ready_.front());
@@ -37,10 +40,17 @@ void Delivery::Send() {
   }
 }
 
-void Delivery::SendSegment(const Segment& segment, Which which, int64_t now_s) {
+bool Delivery::SendSegment(Segment* segment, Which which, int64_t now_s) {
   const size_t shards = cluster_->shards();
+  std::vector<SpooledBatch> batches;
+  try {
+    batches = spool_->Load(segment);
+  } catch (const SpoolError& error) {
+    LogWarning("spool", error.what());
+    return false;
+  }
   std::map<std::pair<Table, size_t>, std::string> blocks;
-  for (const SpooledBatch& batch : Spool::Load(segment)) {
+  for (const SpooledBatch& batch : batches) {
     for (const SpooledRow& row : batch.rows) {
       std::string& block = blocks[{row.table, row.key_hash % shards}];
       block += which == Which::kAgain && row.table == Table::kWork ? DueAt(row.bytes, stamps_->Next(now_s)) : row.bytes;
@@ -55,6 +65,7 @@ void Delivery::SendSegment(const Segment& segment, Which which, int64_t now_s) {
       metrics_->Add(Counter::kBlocks);
     }
   }
+  return true;
 }
 
 void Delivery::CountDeaths() {
@@ -96,7 +107,7 @@ void Delivery::Confirm(int64_t now_s) {
   CountDeaths();
   for (Held& held : held_) {
     if (held.deaths == deaths_) continue;
-    SendSegment(held.segment, Which::kAgain, now_s);
+    if (!SendSegment(&held.segment, Which::kAgain, now_s)) continue;
     held.sent = Clock::now();
     held.deaths = deaths_;
     metrics_->Add(Counter::kBlocksAgain);

@@ -6,27 +6,28 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 
-#include "core/crc32c.h"
-#include "samples/collector/store/clickhouse/engine/row_binary.h"
+#include "samples/collector/log_line.h"
 
 namespace whydrop::collector::clickhouse {
 namespace {
 
 namespace fs = std::filesystem;
 constexpr const char* kEnding = ".rows";
+constexpr const char* kDamagedEnding = ".damaged";
 constexpr const char* kLockName = "lock";
-constexpr size_t kFrameHeadBytes = 8;  // length and CRC
+constexpr size_t kNameDigits = 16;
+constexpr size_t kMostDamagedKept = 64;
+constexpr uint64_t kMostReadBytes = uint64_t{1} << 30;  // the store closes a segment long before
 
 [[noreturn]] void Fail(const std::string& what, const std::string& path) {
-  throw StoreError("the spool cannot " + what + " '" + path + "': " + std::strerror(errno));
+  throw SpoolError("the spool cannot " + what + " '" + path + "': " + std::strerror(errno));
 }
-
-uint32_t Checksum(const std::string& bytes) { return Crc32c(0, bytes.data(), bytes.size()); }
 
 void SyncDirectory(const std::string& path) {
   const int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -43,7 +44,8 @@ std::string ReadAll(const std::string& path) {
   std::string bytes;
   std::vector<char> piece(size_t{1} << 16);
   ssize_t count = 0;
-  while ((count = read(fd, piece.data(), piece.size())) > 0 || (count < 0 && errno == EINTR)) {
+  while (bytes.size() < kMostReadBytes &&
+         ((count = read(fd, piece.data(), piece.size())) > 0 || (count < 0 && errno == EINTR))) {
     if (count > 0) bytes.append(piece.data(), static_cast<size_t>(count));
   }
   const int error = errno;
@@ -53,114 +55,163 @@ std::string ReadAll(const std::string& path) {
   return bytes;
 }
 
-// -1 if somebody else holds it.
-int TryLock(const std::string& directory) {
-  const std::string path = directory + "/" + kLockName;
-  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) Fail("open", path);
-  if (flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
-  close(fd);
-  return -1;
-}
-
-std::string Frame(const SpooledBatch& batch) {
-  RowWriter body;
-  body.U64(static_cast<uint64_t>(batch.received_s)).U32(batch.rows.size());
-  for (const SpooledRow& row : batch.rows) body.U8(static_cast<uint8_t>(row.table)).U64(row.key_hash).Text(row.bytes);
-  const std::string bytes = body.Take();
-  return RowWriter().U32(bytes.size()).U32(Checksum(bytes)).Take() + bytes;
-}
-
-SpooledBatch ReadFrame(const std::string& bytes) {
-  RowReader reader(bytes);
-  SpooledBatch batch;
-  batch.received_s = static_cast<int64_t>(reader.U64());
-  for (uint32_t left = reader.U32(); left > 0; --left) {
-    SpooledRow row;
-    row.table = static_cast<Table>(reader.U8());
-    row.key_hash = reader.U64();
-    row.bytes = reader.Text();
-    batch.rows.push_back(std::move(row));
+bool WriteAll(int fd, const std::string& bytes) {
+  size_t written = 0;
+  while (written < bytes.size()) {
+    const ssize_t count = write(fd, bytes.data() + written, bytes.size() - written);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return false;
+    written += static_cast<size_t>(count);
   }
-  return batch;
+  return true;
 }
 
-// Two collectors may have given the same name; what was acknowledged under it must not replace the other's.
-std::string FreePath(const std::string& directory, const fs::path& name) {
-  std::string path = directory + "/" + name.string();
-  for (int number = 1; fs::exists(path); ++number)
-    path = directory + "/" + name.stem().string() + "-" + std::to_string(number) + kEnding;
-  return path;
+// "1795872341000000-<mark in hexadecimal>.rows": names sort by age, and none is given twice.
+std::string NameOf(uint64_t age, const std::string& mark) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string number = std::to_string(age);
+  if (number.size() < kNameDigits) number.insert(0, kNameDigits - number.size(), '0');
+  std::string name = number + "-";
+  for (const char c : mark) name += {kDigits[static_cast<uint8_t>(c) >> 4], kDigits[c & 15]};
+  return name + kEnding;
 }
 
-std::vector<std::string> SegmentsIn(const std::string& directory) {
+// "" if the name has none: then nothing can be read.
+std::string MarkOf(const std::string& path) {
+  const std::string name = fs::path(path).stem();
+  const size_t dash = name.find('-');
+  if (dash == std::string::npos || name.size() != dash + 1 + 2 * kMarkBytes) return "";
+  std::string mark;
+  for (size_t i = dash + 1; i < name.size(); i += 2) {
+    unsigned byte = 0;
+    const auto [stop, status] = std::from_chars(name.data() + i, name.data() + i + 2, byte, 16);
+    if (status != std::errc() || stop != name.data() + i + 2) return "";
+    mark += static_cast<char>(byte);
+  }
+  return mark;
+}
+
+std::vector<std::string> FilesIn(const std::string& directory, const char* ending) {
   std::vector<std::string> paths;
   for (const auto& entry : fs::directory_iterator(directory)) {
-    if (entry.path().extension() == kEnding) paths.push_back(entry.path().string());
+    if (entry.path().extension() == ending) paths.push_back(entry.path().string());
   }
   std::sort(paths.begin(), paths.end());
   return paths;
 }
 
+size_t DamagedKept(const std::string& directory) {
+  try {
+    return FilesIn(directory, kDamagedEnding).size();
+  } catch (const fs::filesystem_error&) {
+    return kMostDamagedKept;
+  }
+}
+
+// Puts what is beyond what was counted before onto the counter.
+void Count(Metrics* metrics, Counter counter, uint64_t found, uint64_t* counted) {
+  if (found <= *counted) return;
+  metrics->Add(counter, found - *counted);
+  *counted = found;
+}
+
 }  // namespace
 
-Spool::Spool(const std::string& directory, uint64_t max_bytes, std::vector<Segment>* found) : max_bytes_(max_bytes) {
+DirectoryLock::DirectoryLock(const std::string& directory) {
+  const std::string path = directory + "/" + kLockName;
+  fd_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd_ < 0) Fail("open", path);
+  if (flock(fd_, LOCK_EX | LOCK_NB) == 0) return;
+  close(fd_);
+  fd_ = -1;
+}
+
+DirectoryLock::~DirectoryLock() {
+  if (fd_ >= 0) close(fd_);
+}
+
+Spool::Spool(const std::string& directory, uint64_t max_bytes, Metrics* metrics, std::vector<Segment>* found)
+    : root_(directory), max_bytes_(max_bytes), metrics_(metrics) {
+  uint64_t everything = UINT64_MAX;
   try {
-    fs::create_directories(directory);
-    LockDirectory(directory);
-    TakeOver(directory);
-    for (const std::string& path : SegmentsIn(directory_)) {
-      Segment segment{path, fs::file_size(path), 0, 0};
-      for (const SpooledBatch& batch : Load(segment)) {
-        segment.rows += batch.rows.size();
-        segment.received_s = std::max(segment.received_s, batch.received_s);
-      }
-      bytes_ += segment.bytes;
-      // Names sort by age, also after a clock that was set back: none is given twice.
-      next_name_ = std::max<uint64_t>(next_name_, std::strtoull(fs::path(path).stem().c_str(), nullptr, 10) + 1);
-      if (segment.rows != 0) {
-        found->push_back(segment);
-      } else {
-        Remove(segment);
-      }
-    }
+    fs::create_directories(root_);
+    LockDirectory();
+    TakeFrom(directory_, &everything, found);
   } catch (const fs::filesystem_error& error) {
     throw StoreError("the spool '" + directory + "' cannot be used: " + error.what());
   }
-  next_name_ = std::max(next_name_, static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
-                                                              std::chrono::system_clock::now().time_since_epoch())
-                                                              .count()));
+  TakeOver(everything, found);
+  std::sort(found->begin(), found->end(), [](const Segment& a, const Segment& b) {
+    return fs::path(a.path).filename() < fs::path(b.path).filename();
+  });
+  // Names sort by age, also after a clock that was set back.
+  if (!found->empty()) next_name_ = std::strtoull(fs::path(found->back().path).stem().c_str(), nullptr, 10) + 1;
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const auto now_us = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
+  next_name_ = std::max(next_name_, static_cast<uint64_t>(now_us));
 }
 
 Spool::~Spool() {
   if (fd_ >= 0) close(fd_);
-  if (lock_fd_ >= 0) close(lock_fd_);
 }
 
-void Spool::LockDirectory(const std::string& parent) {
-  for (int number = 0; lock_fd_ < 0; ++number) {
-    directory_ = parent + "/" + std::to_string(number);
+void Spool::LockDirectory() {
+  for (int number = 0; !lock_.held(); ++number) {
+    directory_ = root_ + "/" + std::to_string(number);
     fs::create_directories(directory_);
-    lock_fd_ = TryLock(directory_);
+    lock_ = DirectoryLock(directory_);
   }
-  SyncDirectory(parent);
+  SyncDirectory(root_);
 }
 
-void Spool::TakeOver(const std::string& parent) {
-  for (const auto& entry : fs::directory_iterator(parent)) {
-    const std::string other = entry.path().string();
-    if (!entry.is_directory() || fs::equivalent(other, directory_)) continue;
-    const int lock = TryLock(other);
-    if (lock < 0) continue;
-    for (const std::string& path : SegmentsIn(other)) fs::rename(path, FreePath(directory_, fs::path(path).filename()));
-    SyncDirectory(directory_);
-    close(lock);
+// Of a directory that nobody else uses; what stands in another one than the own is moved.
+void Spool::TakeFrom(const std::string& directory, uint64_t* most_bytes, std::vector<Segment>* taken) {
+  for (const std::string& path : FilesIn(directory, kEnding)) {
+    if (*most_bytes == 0) return;
+    Segment segment;
+    segment.path = path;
+    segment.bytes = fs::file_size(path);
+    for (const SpooledBatch& batch : Load(&segment)) {
+      segment.rows += batch.rows.size();
+      segment.received_s = std::max(segment.received_s, batch.received_s);
+    }
+    segment.path = directory_ + "/" + fs::path(path).filename().string();
+    if (path != segment.path) fs::rename(path, segment.path);
+    bytes_ += segment.bytes;
+    *most_bytes -= std::min(*most_bytes, segment.bytes);
+    if (segment.rows != 0) {
+      taken->push_back(std::move(segment));
+    } else {
+      Remove(segment);
+    }
+  }
+}
+
+void Spool::TakeOver(uint64_t most_bytes, std::vector<Segment>* taken) {
+  try {
+    for (const auto& entry : fs::directory_iterator(root_)) {
+      const std::string other = entry.path().string();
+      if (!entry.is_directory() || fs::equivalent(other, directory_) || FilesIn(other, kEnding).empty()) continue;
+      const DirectoryLock lock(other);
+      if (!lock.held()) continue;
+      const size_t before = taken->size();
+      TakeFrom(other, &most_bytes, taken);
+      SyncDirectory(directory_);
+      const size_t segments = taken->size() - before;
+      metrics_->Add(Counter::kSegmentsTakenOver, segments);
+      if (segments == 0) continue;
+      LogInfo("spool", "takes over what a collector left that is gone",
+              {{"directory", other}, {"segments", std::to_string(segments)}});
+    }
+  } catch (const fs::filesystem_error& error) {
+    throw StoreError("the spool '" + root_ + "' cannot be searched: " + error.what());
   }
 }
 
 void Spool::OpenSegment() {
+  mark_ = NewMark();
   open_ = Segment();
-  open_.path = directory_ + "/" + std::to_string(next_name_) + kEnding;
+  open_.path = directory_ + "/" + NameOf(next_name_, mark_);
   fd_ = ::open(open_.path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd_ < 0) Fail("create", open_.path);
   ++next_name_;
@@ -168,26 +219,20 @@ void Spool::OpenSegment() {
 }
 
 void Spool::Append(const std::vector<SpooledBatch>& batches) {
+  if (fd_ < 0 && open_.rows != 0) throw StoreError("the spool waits for a damaged segment to be closed");
+  if (fd_ < 0) OpenSegment();
   std::string bytes;
   size_t rows = 0;
+  uint32_t number = open_.batches;
   for (const SpooledBatch& batch : batches) {
-    bytes += Frame(batch);
+    bytes += Frame(mark_, number++, batch);
     rows += batch.rows.size();
   }
   if (bytes_ + bytes.size() > max_bytes_) throw StoreError("the spool is full: the engine takes nothing");
-  if (fd_ < 0 && open_.rows != 0) throw StoreError("the spool waits for a damaged segment to be closed");
-  if (fd_ < 0) OpenSegment();
-  size_t written = 0;
-  while (written < bytes.size()) {
-    const ssize_t count = write(fd_, bytes.data() + written, bytes.size() - written);
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) break;
-    written += static_cast<size_t>(count);
-  }
-  if (written < bytes.size() || fdatasync(fd_) != 0) {
+  if (!WriteAll(fd_, bytes) || fdatasync(fd_) != 0) {
     const int error = errno;
     // Should it stay there, then a batch that was refused is counted all the same, and once when it comes again.
-    if (ftruncate(fd_, static_cast<off_t>(open_.bytes)) != 0 || lseek(fd_, 0, SEEK_END) < 0) {
+    if (!CutBack()) {
       close(fd_);
       fd_ = -1;
     }
@@ -196,39 +241,58 @@ void Spool::Append(const std::vector<SpooledBatch>& batches) {
   }
   open_.bytes += bytes.size();
   open_.rows += rows;
+  open_.batches = number;
   for (const SpooledBatch& batch : batches) open_.received_s = std::max(open_.received_s, batch.received_s);
   bytes_ += bytes.size();
 }
 
+bool Spool::CutBack() { return ftruncate(fd_, static_cast<off_t>(open_.bytes)) == 0 && lseek(fd_, 0, SEEK_END) >= 0; }
+
 Segment Spool::Close() {
-  if (fd_ >= 0) close(fd_);
+  if (fd_ >= 0) {
+    // Without its end it is only not known how much a damaged one has lost.
+    const std::string end = EndFrame(mark_, open_.batches);
+    if (WriteAll(fd_, end)) {
+      open_.bytes += end.size();
+      bytes_ += end.size();
+    } else if (!CutBack()) {
+      LogWarning("spool", "a segment could not be ended", {{"file", open_.path}});
+    }
+    close(fd_);
+  }
   fd_ = -1;
   Segment closed;
   std::swap(closed, open_);
   return closed;
 }
 
-std::vector<SpooledBatch> Spool::Load(const Segment& segment) {
-  const std::string bytes = ReadAll(segment.path);
-  std::vector<SpooledBatch> batches;
-  size_t at = 0;
-  while (bytes.size() - at >= kFrameHeadBytes) {
-    RowReader head(std::string_view(bytes).substr(at, kFrameHeadBytes));
-    const uint32_t length = head.U32();
-    const uint32_t checksum = head.U32();
-    if (length > bytes.size() - at - kFrameHeadBytes) break;
-    const std::string frame = bytes.substr(at + kFrameHeadBytes, length);
-    if (Checksum(frame) != checksum) break;
-    batches.push_back(ReadFrame(frame));
-    at += kFrameHeadBytes + length;
+std::vector<SpooledBatch> Spool::Load(Segment* segment) {
+  const std::string bytes = ReadAll(segment->path);
+  FramesRead read = ReadFrames(bytes, MarkOf(segment->path));
+  const bool was_damaged = segment->IsDamaged();
+  segment->batches = std::max(segment->batches, read.written);
+  const uint64_t missing = segment->bytes - std::min<uint64_t>(segment->bytes, bytes.size());
+  Count(metrics_, Counter::kSpoolDamagedBytes, read.damaged_bytes + missing, &segment->damaged_bytes);
+  Count(metrics_, Counter::kSpoolUnfinishedBytes, read.unfinished_bytes, &segment->unfinished_bytes);
+  Count(metrics_, Counter::kSpoolLostBatches, segment->batches - read.batches.size(), &segment->lost_batches);
+  if (segment->IsDamaged() && !was_damaged) {
+    LogError("spool_damaged", "what was acknowledged is damaged on disk; what is whole is used, and the file kept",
+             {{"file", fs::path(segment->path).filename().string() + kDamagedEnding},
+              {"bytes", std::to_string(segment->damaged_bytes)},
+              {"lost_batches", std::to_string(segment->lost_batches)},
+              {"whole_batches", std::to_string(read.batches.size())}});
   }
-  return batches;
+  return std::move(read.batches);
 }
 
 void Spool::Remove(const Segment& segment) {
   // One that comes back after a power cut is only sent again.
   std::error_code ignored;
-  fs::remove(segment.path, ignored);
+  if (segment.IsDamaged() && DamagedKept(directory_) < kMostDamagedKept) {
+    fs::rename(segment.path, segment.path + kDamagedEnding, ignored);
+  } else {
+    fs::remove(segment.path, ignored);
+  }
   bytes_ -= std::min<uint64_t>(bytes_, segment.bytes);
 }
 

@@ -1,33 +1,33 @@
 // What was acknowledged and is not in the engine yet: rows in files of a directory of this machine. A file is a
 // segment: it grows while batches arrive, is closed, and its bytes never change again, so that the engine can tell a
-// block that comes twice.
+// block that comes twice. frames.h has the format.
 //
-// A spool directory serves several collectors: each locks a directory of its own in it, and takes over what it finds in
-// those that nobody locks.
+// A spool directory serves several collectors of one machine: each locks a directory of its own in it, and takes over
+// what it finds in those that nobody locks.
 //
-// Thread rule: one thread appends and closes; Load and Remove from any thread.
+// A damaged segment loses the batches that are damaged, not those behind them. It is counted, and when the rest is in
+// the engine it stays beside the others as NAME.damaged.
+//
+// Thread rule: one thread appends and closes; everything else from any thread.
 #ifndef WHYDROP_COLLECTOR_CLICKHOUSE_SPOOL_H
 #define WHYDROP_COLLECTOR_CLICKHOUSE_SPOOL_H
 
 #include <atomic>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "samples/collector/store/clickhouse/engine/tables.h"
+#include "samples/collector/metrics.h"
+#include "samples/collector/store/clickhouse/spool/frames.h"
+#include "samples/collector/store/store.h"
 
 namespace whydrop::collector::clickhouse {
 
-struct SpooledRow {
-  Table table = Table::kRecords;
-  uint64_t key_hash = 0;  // rows of one key go to one shard
-  std::string bytes;      // RowBinary
-};
-
-// Of one batch.
-struct SpooledBatch {
-  int64_t received_s = 0;
-  std::vector<SpooledRow> rows;
+// A file of the spool cannot be used; the engine has no part in it.
+class SpoolError : public StoreError {
+ public:
+  using StoreError::StoreError;
 };
 
 struct Segment {
@@ -35,12 +35,36 @@ struct Segment {
   uint64_t bytes = 0;
   int64_t received_s = 0;  // of its newest batch
   size_t rows = 0;
+  uint32_t batches = 0;  // that were written, as far as is known
+  // What was found when it was read, and is counted.
+  uint64_t damaged_bytes = 0;
+  uint64_t unfinished_bytes = 0;
+  uint64_t lost_batches = 0;
+
+  bool IsDamaged() const { return damaged_bytes != 0 || lost_batches != 0; }
+};
+
+// Held until it or its process ends, however that ends.
+class DirectoryLock {
+ public:
+  DirectoryLock() = default;
+  // Throws StoreError if the directory cannot be used.
+  explicit DirectoryLock(const std::string& directory);
+  ~DirectoryLock();
+  DirectoryLock(DirectoryLock&& other) noexcept { std::swap(fd_, other.fd_); }
+  DirectoryLock& operator=(DirectoryLock&& other) noexcept { return std::swap(fd_, other.fd_), *this; }
+
+  // False: somebody else holds it.
+  bool held() const { return fd_ >= 0; }
+
+ private:
+  int fd_ = -1;
 };
 
 class Spool {
  public:
   // Throws StoreError. `found` gets what an earlier collector left, the oldest first.
-  Spool(const std::string& directory, uint64_t max_bytes, std::vector<Segment>* found);
+  Spool(const std::string& directory, uint64_t max_bytes, Metrics* metrics, std::vector<Segment>* found);
   ~Spool();
   Spool(const Spool&) = delete;
   Spool& operator=(const Spool&) = delete;
@@ -51,24 +75,32 @@ class Spool {
   const Segment& open() const { return open_; }  // rows == 0: there is none
   Segment Close();
 
-  // The batches of a segment, up to a damaged or unfinished end: that was never acknowledged. Throws StoreError if the
-  // file cannot be read, for want of a descriptor too: it stays then.
-  static std::vector<SpooledBatch> Load(const Segment& segment);
+  // The batches of a segment that are whole. Throws SpoolError if the file cannot be read, for want of a descriptor
+  // too: it stays then.
+  std::vector<SpooledBatch> Load(Segment* segment);
   void Remove(const Segment& segment);
+
+  // Adds what collectors left that are gone, not much more than `most_bytes` of it. Throws StoreError; what it added
+  // before that is taken over all the same.
+  void TakeOver(uint64_t most_bytes, std::vector<Segment>* taken);
 
   uint64_t bytes() const { return bytes_; }
   uint64_t max_bytes() const { return max_bytes_; }
 
  private:
-  void LockDirectory(const std::string& parent);
-  void TakeOver(const std::string& parent);
+  void LockDirectory();
+  void TakeFrom(const std::string& directory, uint64_t* most_bytes, std::vector<Segment>* taken);
+  bool CutBack();
   void OpenSegment();
 
+  const std::string root_;
   const uint64_t max_bytes_;
-  std::string directory_;
-  int lock_fd_ = -1;
+  Metrics* const metrics_;
+  std::string directory_;  // in root_
+  DirectoryLock lock_;
   int fd_ = -1;
   uint64_t next_name_ = 0;
+  std::string mark_;  // of the open segment
   Segment open_;
   std::atomic<uint64_t> bytes_{0};
 };

@@ -1,0 +1,53 @@
+// The format of a spool file: batches, one after the other, that a reader finds again behind damage.
+//
+//   frame   mark, 16 bytes | number, 4 | length of the body, 4 | CRC-32C of number, length and body, 4 | body
+//   end     a frame without a body, whose number is how many there are: the file was closed
+//
+// Numbers are little-endian and count from 0. The mark is random, the same in the whole file, and a part of the file's
+// name: behind damage the next frame begins where it stands again. Who sends batches cannot know it, so nothing in a
+// batch passes for a frame.
+//
+// Thread rule: pure.
+#ifndef WHYDROP_COLLECTOR_CLICKHOUSE_FRAMES_H
+#define WHYDROP_COLLECTOR_CLICKHOUSE_FRAMES_H
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "samples/collector/store/clickhouse/engine/tables.h"
+
+namespace whydrop::collector::clickhouse {
+
+struct SpooledRow {
+  Table table = Table::kRecords;
+  uint64_t key_hash = 0;  // rows of one key go to one shard
+  std::string bytes;      // RowBinary
+};
+
+// Of one batch.
+struct SpooledBatch {
+  int64_t received_s = 0;
+  std::vector<SpooledRow> rows;
+};
+
+inline constexpr size_t kMarkBytes = 16;
+std::string NewMark();
+
+std::string Frame(const std::string& mark, uint32_t number, const SpooledBatch& batch);
+std::string EndFrame(const std::string& mark, uint32_t batches);
+
+struct FramesRead {
+  std::vector<SpooledBatch> batches;
+  uint32_t written = 0;           // batches, as far as what is left tells
+  uint64_t damaged_bytes = 0;     // that are no frame
+  uint64_t unfinished_bytes = 0;  // of a last frame that was being written when its collector died: not acknowledged
+};
+
+// Takes any bytes. A frame whose number does not rise is damage, as is all behind the end.
+FramesRead ReadFrames(std::string_view bytes, std::string_view mark);
+
+}  // namespace whydrop::collector::clickhouse
+
+#endif

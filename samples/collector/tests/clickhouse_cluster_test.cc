@@ -1,0 +1,213 @@
+// The engine's connection against nodes that are none: one that answers, and one that takes connections and then says
+// nothing, as a machine that is stuck does.
+#include <arpa/inet.h>
+#include <doctest/doctest.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdlib>
+#include <filesystem>
+#include <future>
+#include <mutex>
+#include <thread>
+
+#include "samples/collector/store/clickhouse/engine/cluster.h"
+#include "samples/collector/store/clickhouse/engine/row_binary.h"
+#include "samples/collector/store/clickhouse/spool/delivery.h"
+#include "samples/collector/store/clickhouse/store.h"
+
+using namespace whydrop;
+using namespace whydrop::collector;
+using namespace whydrop::collector::clickhouse;
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::seconds;
+
+// Much more than a silent node may cost, much less than an answer may take.
+constexpr seconds kSoon{40};
+
+// Listens; what connects is taken by the system, and never hears a word.
+class SilentNode {
+ public:
+  SilentNode() : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    REQUIRE(bind(fd_, reinterpret_cast<sockaddr*>(&address), size) == 0);
+    REQUIRE(listen(fd_, 100) == 0);
+    REQUIRE(getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size) == 0);
+    port_ = ntohs(address.sin_port);
+  }
+  ~SilentNode() { close(fd_); }
+  SilentNode(const SilentNode&) = delete;
+  SilentNode& operator=(const SilentNode&) = delete;
+
+  std::string host() const { return "127.0.0.1:" + std::to_string(port_); }
+  void WaitUntilAsked() const {
+    pollfd wanted{fd_, POLLIN, 0};
+    REQUIRE(poll(&wanted, 1, 60000) == 1);
+  }
+
+ protected:
+  const int fd_;
+
+ private:
+  uint16_t port_ = 0;
+};
+
+// The only node of a cluster's only shard, without a row in it.
+class AnsweringNode : public SilentNode {
+ public:
+  AnsweringNode() : thread_([this] { Serve(); }) {}
+  ~AnsweringNode() {
+    shutdown(fd_, SHUT_RDWR);
+    thread_.join();
+  }
+
+  bool WaitForInsert(const std::string& table) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    return changed_.wait_for(lock, kSoon, [&] { return inserts_.find("drops%2E" + table + "%20") != std::string::npos; });
+  }
+
+ private:
+  void Serve() {
+    for (int peer = accept(fd_, nullptr, nullptr); peer >= 0; peer = accept(fd_, nullptr, nullptr)) {
+      Answer(peer);
+      close(peer);
+    }
+  }
+
+  void Answer(int peer) {
+    std::string request;
+    char piece[65536];
+    size_t wanted = std::string::npos;
+    while (request.size() < wanted) {
+      const ssize_t count = read(peer, piece, sizeof piece);
+      if (count <= 0) return;
+      request.append(piece, static_cast<size_t>(count));
+      const size_t head = request.find("\r\n\r\n");
+      if (head == std::string::npos) continue;
+      const size_t length = request.find("Content-Length: ");
+      wanted = head + 4 + std::strtoul(request.c_str() + length + 16, nullptr, 10);
+    }
+    const std::string line = request.substr(0, request.find('\r'));
+    if (line.find("INSERT") != std::string::npos) {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      inserts_ += line + "\n";
+      changed_.notify_all();
+    }
+    const std::string body = BodyFor(request);
+    const std::string answer =
+        "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+    send(peer, answer.data(), answer.size(), MSG_NOSIGNAL);
+  }
+
+  static std::string BodyFor(const std::string& request) {
+    const auto asks = [&request](const char* what) { return request.find(what) != std::string::npos; };
+    if (asks("system.clusters")) return RowWriter().U32(1).U32(1).Take();
+    if (asks("system.replicas")) return RowWriter().U8(0).U64(0).U8(0).U64(0).U8(0).U64(8).Take();
+    if (asks("max(received_s)")) return RowWriter().U32(0).Take();
+    return "";
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::string inserts_;  // guarded by mutex_
+  std::thread thread_;
+};
+
+std::string Url(const SilentNode& one, const SilentNode& other) {
+  return "http://" + one.host() + "," + other.host() + "/drops?cluster=c";
+}
+
+}  // namespace
+
+TEST_CASE("a node that says nothing keeps nobody but who asks it, and him not for long") {
+  AnsweringNode good;
+  SilentNode silent;
+  Cluster cluster(ParseUrl(Url(good, silent)));
+  std::thread asks([&cluster] { cluster.Discover(); });
+  silent.WaitUntilAsked();
+  auto started = Clock::now();
+  // With a lock held meanwhile this would wait for the silent one.
+  REQUIRE(cluster.Replicas(0).size() == 1);
+  CHECK(cluster.Insert(0, "records", "rows")->url() == "http://" + good.host());
+  for (int i = 0; i < 50; ++i) cluster.Ask("SELECT 2");
+  CHECK(Clock::now() - started < kSoon);
+  asks.join();
+  // Known for what it is, it costs nothing.
+  started = Clock::now();
+  for (int i = 0; i < 50; ++i) cluster.Ask("SELECT 2");
+  CHECK(Clock::now() - started < seconds(10));
+  CHECK(cluster.EachShardIsReached());
+}
+
+TEST_CASE("a segment that cannot be read waits, and holds up no other") {
+  char name[] = "/tmp/cluster-test-XXXXXX";
+  REQUIRE(mkdtemp(name) != nullptr);
+  AnsweringNode good;
+  Cluster cluster(ParseUrl("http://" + good.host() + "/drops"));
+  Metrics metrics;
+  Stamps stamps;
+  std::vector<Segment> found;
+  {
+    Spool spool(name, 1 << 20, &metrics, &found);
+    Delivery delivery(&cluster, &spool, &stamps, &metrics);
+    SpooledBatch batch;
+    batch.rows = {{Table::kLabels, 7, "of the first"}};
+    spool.Append({batch});
+    const Segment first = spool.Close();
+    batch.rows = {{Table::kSessions, 7, "of the second"}};
+    spool.Append({batch});
+    const Segment second = spool.Close();
+    delivery.Add(first);
+    delivery.Add(second);
+    std::filesystem::rename(first.path, first.path + ".away");
+    delivery.Send();
+    CHECK(good.WaitForInsert("sessions"));
+    CHECK_FALSE(delivery.empty());
+    CHECK(spool.bytes() == first.bytes);
+    std::filesystem::rename(first.path + ".away", first.path);
+    delivery.Send();
+    CHECK(good.WaitForInsert("labels"));
+    CHECK(delivery.empty());
+    CHECK(spool.bytes() == 0);
+  }
+  std::filesystem::remove_all(name);
+}
+
+TEST_CASE("batches are taken and brought in, and questions answered, while a node says nothing") {
+  char name[] = "/tmp/cluster-test-XXXXXX";
+  REQUIRE(mkdtemp(name) != nullptr);
+  AnsweringNode good;
+  SilentNode silent;
+  Metrics metrics;
+  {
+    const auto started = Clock::now();
+    ClickHouseStore store(
+        Url(silent, good) + "&block_ms=50&spool=" + name, [] { return int64_t{1700000000}; }, {}, &metrics);
+    Batch batch;
+    batch.key.session_id.fill(1);
+    batch.session.app_id = "game";
+    batch.session.app_version = "1.0";
+    batch.received_unix_s = batch.reference_unix_s = 1700000000;
+    batch.connections.resize(1);
+    batch.connections[0].number = 1;
+    std::promise<StoreVerdict> verdict;
+    const auto asked = Clock::now();
+    REQUIRE(store.Submit(batch, [&verdict](StoreVerdict got) { verdict.set_value(got); }));
+    CHECK(verdict.get_future().get() == StoreVerdict::kAccepted);
+    CHECK(Clock::now() - asked < seconds(10));
+    CHECK(store.ListApps().empty());
+    CHECK(good.WaitForInsert("work"));
+    CHECK(Clock::now() - started < kSoon);
+  }
+  std::filesystem::remove_all(name);
+}
