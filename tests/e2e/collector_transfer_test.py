@@ -7,12 +7,16 @@ import os
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import unittest
 
 import collector_driver as base
 from collector_driver import ACCEPTED, RESET, batch, connection, crashed
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "samples", "demo"))
+from engine import Engine, end_on_sigterm  # noqa: E402
 
 HEAD = "ended,token,endpoint,errno,operation,recv0,closed_by_us,reason,unread_bytes\n"
 
@@ -24,9 +28,20 @@ def lines(count, start=0):
                           for n in range(start, start + count))
 
 
+def until(condition, seconds=120):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError("waited in vain")
+        time.sleep(0.1)
+
+
 class Transfer(base.CollectorTest):
+    def store_url(self):
+        return "sqlite:" + self.path("store.db")
+
     def run_collector(self, command, *words, wanted=0):
-        run = subprocess.run([base.COLLECTOR, command, *words, "--store", "sqlite:" + self.path("store.db")],
+        run = subprocess.run([base.COLLECTOR, command, *words, "--store", self.store_url()],
                              capture_output=True, text=True, timeout=120)
         self.assertEqual(run.returncode, wanted, run.stderr)
         return run
@@ -96,6 +111,27 @@ class Import(Transfer):
         self.assertIn("wrong lines were left out", text)
         self.assertEqual(len(self.export()), 1)
 
+    def test_every_line_that_is_left_out_is_told_and_all_others_come_in(self):
+        good = lines(60).splitlines()
+        content = good[0] + "\n" + "".join(line + "\n" + 'never,"t%d,\n' % n for n, line in enumerate(good[1:]))
+        counts, text = self.import_log("gate.csv", content, "--bad-lines", "skip", wanted=3)
+        self.assertEqual(counts, {"lines": 60, "accepted": 60, "known": 0, "rejected": 60})
+        path = self.path("gate.csv")
+        told = [line.split(": ", 1) for line in text.splitlines() if line.startswith(path)]
+        self.assertEqual([where for where, _ in told], ["%s line %d" % (path, 3 + 2 * n) for n in range(60)])
+        self.assertEqual({what for _, what in told}, {"a quote in the middle of a field", "a quote is not closed"})
+        self.assertEqual(len(self.export()), 60)
+
+    def test_how_old_a_line_may_be_is_what_the_store_keeps(self):
+        now = int(time.time())
+        content = "ended,token\n%d,new\n%d,old\n" % (now - 29 * 86400, now - 500 * 86400)
+        counts, text = self.import_log("a.csv", content, "--keep", "30", "--bad-lines", "skip", wanted=3)
+        self.assertEqual((counts["accepted"], counts["rejected"]), (1, 1))
+        self.assertIn("a.csv line 3: ended: '%d' is not a time of the last 30 days, which --keep says" % (now - 500 * 86400), text)
+        self.assertEqual(self.import_log("b.csv", content, "--keep", "501")[0]["accepted"], 2)
+        self.assertEqual(len(self.export()), 2)
+        self.assertEqual(self.start("--keep", "501").json("/v1/attribution")["connections"], 2)
+
     def test_what_cannot_be_imported_is_told(self):
         now = int(time.time())
         for name, content, flags, code, words in [
@@ -143,6 +179,37 @@ class Import(Transfer):
         stop.set()
         thread.join()
         self.assertEqual(collector.json("/v1/attribution")["connections"], 6000 + len(posted))
+
+
+class ImportIntoClickHouse(Transfer):
+    @classmethod
+    def setUpClass(cls):
+        cls.engine_directory = tempfile.TemporaryDirectory(prefix="whydrop-engine-")
+        cls.addClassCleanup(cls.engine_directory.cleanup)
+        cls.engine = Engine(os.path.join(cls.engine_directory.name, "engine")).start()
+        cls.addClassCleanup(cls.engine.stop)
+
+    def store_url(self):
+        return self.engine.url(create=1, block_ms=100, spool=self.path("spool"))
+
+    def test_a_second_import_says_what_was_there_and_counts_once(self):
+        content = lines(4500)
+        self.assertEqual(self.import_log("a.csv", content)[0],
+                         {"lines": 4500, "accepted": 4500, "known": 0, "rejected": 0})
+        counts, text = self.import_log("b.csv", content + lines(500, 4500)[len(HEAD):])
+        self.assertEqual(counts, {"lines": 5000, "accepted": 1000, "known": 4000, "rejected": 0})
+        self.assertEqual(text, "")
+        # While the engine is away it lies in the spool, and nobody can say what was there.
+        self.engine.nodes[0].kill()
+        counts, text = self.import_log("c.csv", content)
+        self.assertEqual((counts["accepted"], counts["known"]), (4500, 0))
+        self.assertIn("what was imported before is among the accepted, and counts once", text)
+        self.engine.nodes[0].start()
+        self.engine.wait(self.engine.nodes[0])
+        collector, asked = self.start(store_url=self.store_url()), time.time()
+        until(lambda: collector.json("/v1/freshness")["complete_until_unix_s"] > asked)
+        self.assertEqual(collector.metrics()["segments_taken_over_total"], 0)
+        self.assertEqual(collector.json("/v1/attribution")["connections"], 5000)
 
 
 class Export(Transfer):
@@ -211,4 +278,5 @@ if __name__ == "__main__":
     parser.add_argument("--collector", required=True)
     known, rest = parser.parse_known_args()
     base.COLLECTOR = known.collector
+    end_on_sigterm()
     unittest.main(argv=[sys.argv[0], *rest])

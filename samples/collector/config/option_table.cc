@@ -202,10 +202,10 @@ const std::vector<OptionRow>& OptionTable() {
       {kServe | kImport | kExport | kBackup, "join-window", "SECONDS", kOne, kOpen, "900",
        TakeCount<&Options::join_window_s, 0, kLongestS>, "a number of seconds",
        "how long a connection that one end reported is pending: waits for the other"},
-      {kServe, "keep", "DAYS", kOne, kOpen, "400", TakeCount<&Options::keep_days, 1, 4000>,
+      {kServe | kImport, "keep", "DAYS", kOne, kOpen, "400", TakeCount<&Options::keep_days, 1, 4000>,
        "a number of days from 1 to 4000",
        "what ended longer ago is deleted from the store, and the ids of batches that\ncame longer ago: one sent again "
-       "after that is counted again"},
+       "after that is counted again. import deletes nothing, but\nrefuses lines of what ended longer ago"},
       {kServe, "rate-limit", "N", kOne, kOpen, "1000", TakeCount<&Options::rate_limit, 0, 1000000>,
        "a number up to 1000000, 0 for none", "requests a second for each address, for IPv6 each /64; 0: none"},
       {kServe, "max-connections", "N", kOne, kOpen, "10000", TakeCount<&Options::max_connections, 1, 1000000>,

@@ -12,12 +12,12 @@ constexpr int64_t kNow = 1795872341;  // 2026-11-28T13:25:41Z
 
 LoggedConnection Read(LogRow row) {
   row.emplace_back("ended", "1795872000");
-  return ReadRow(row, {"game", OsFamily::kLinux, {"map"}, kNow});
+  return ReadRow(row, {"game", OsFamily::kLinux, {"map"}, kNow, 400});
 }
 
 std::string ErrorOf(const LogRow& row, OsFamily family = OsFamily::kLinux) {
   try {
-    ReadRow(row, {"game", family, {}, kNow});
+    ReadRow(row, {"game", family, {}, kNow, 400});
   } catch (const LineError& error) {
     return error.what();
   }
@@ -72,7 +72,7 @@ TEST_CASE("the classes of Linux' errors are those that the SDK gives") {
 
 TEST_CASE("times are unix seconds or say that they are UTC") {
   const auto ended = [](const std::string& text) {
-    return ReadRow({{"ended", text}}, {"game", OsFamily::kLinux, {}, kNow}).ended_unix_ms;
+    return ReadRow({{"ended", text}}, {"game", OsFamily::kLinux, {}, kNow, 400}).ended_unix_ms;
   };
   CHECK(ended("1795872341") == 1795872341000);
   CHECK(ended("1795872341.25") == 1795872341250);
@@ -84,6 +84,23 @@ TEST_CASE("times are unix seconds or say that they are UTC") {
   }
   CHECK(Contains(ErrorOf({}), "ended: is needed"));
   CHECK(Contains(ErrorOf({{"ended", "1795872000"}, {"opened", "1795872001"}}), "opened"));
+}
+
+TEST_CASE("what is older than what the store keeps is refused, and says so") {
+  const auto error_of = [](uint32_t keep_days, int64_t age_s) -> std::string {
+    try {
+      ReadRow({{"ended", std::to_string(kNow - age_s)}}, {"game", OsFamily::kLinux, {}, kNow, keep_days});
+    } catch (const LineError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  for (const uint32_t days : {1u, 90u, 400u, 4000u}) {
+    CAPTURE(days);
+    CHECK(error_of(days, int64_t{days} * 86400) == "");
+    CHECK(Contains(error_of(days, int64_t{days} * 86400 + 1),
+                   "the last " + std::to_string(days) + " days, which --keep says"));
+  }
 }
 
 TEST_CASE("what breaks a rule is told with its column") {

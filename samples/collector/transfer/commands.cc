@@ -32,6 +32,10 @@ int RunImport(const Loaded& loaded) {
   std::printf("lines=%llu accepted=%llu known=%llu rejected=%llu\n", static_cast<unsigned long long>(summary.lines),
               static_cast<unsigned long long>(summary.accepted), static_cast<unsigned long long>(summary.known),
               static_cast<unsigned long long>(summary.rejected));
+  if (!summary.cannot_tell.empty()) {
+    std::fprintf(stderr, "what was imported before is among the accepted, and counts once: %s\n",
+                 summary.cannot_tell.c_str());
+  }
   if (summary.rejected == 0) return 0;
   const bool nothing = summary.accepted + summary.known == 0;
   std::fputs(

@@ -92,6 +92,18 @@ std::string MakeBody(const Options& options, uint64_t ordinal, const Rows& rows,
   return batch.SerializeAsString();
 }
 
+// An engine that takes what it has already, and counts it once, must be asked before. The batch goes there all the
+// same: this only decides what is told.
+bool IsKnown(const Batch& batch, Store* store, ImportSummary* summary) {
+  const auto& id = batch.key.session_id;
+  try {
+    return store->HasSession(batch.session.app_id, std::string(id.begin(), id.end()));
+  } catch (const StoreError& error) {
+    if (summary->cannot_tell.empty()) summary->cannot_tell = error.what();
+    return false;
+  }
+}
+
 StoreVerdict StoreOne(const Batch& batch, Store* store) {
   for (int left = kTries; left > 0; --left) {
     std::promise<StoreVerdict> answer;
@@ -114,9 +126,10 @@ void StoreRows(const Options& options, uint64_t ordinal, const Rows& rows, int64
   if (DecodeBatch(body, &batch, &error) != DecodeResult::kOk) throw StoreError("the batch is refused: " + error);
   batch.received_unix_s = now_s;
   batch.reference_unix_s = std::min(reference_s, now_s);
+  const bool known = IsKnown(batch, store, summary);
   switch (StoreOne(batch, store)) {
     case StoreVerdict::kAccepted:
-      summary->accepted += rows.size();
+      (known ? summary->known : summary->accepted) += rows.size();
       return;
     case StoreVerdict::kDuplicate:
       summary->known += rows.size();
@@ -129,12 +142,14 @@ void StoreRows(const Options& options, uint64_t ordinal, const Rows& rows, int64
 }  // namespace
 
 ImportSummary Import(const Options& options, const std::string& path, const ClockFn& now, Store* store) {
-  const LogContext context{options.app_id, options.family, options.ignored_columns, now()};
+  const LogContext context{options.app_id, options.family, options.ignored_columns, now(), options.keep_days};
+  // Who lets wrong lines be left out must be able to bring them later.
+  const uint64_t shown = options.bad_lines == BadLines::kSkip ? UINT64_MAX : kErrorsShown;
   ImportSummary summary;
-  ForEachRow(options, path, context, kErrorsShown, &summary, [](const LoggedConnection&) {});
-  if (summary.rejected > kErrorsShown) {
+  ForEachRow(options, path, context, shown, &summary, [](const LoggedConnection&) {});
+  if (summary.rejected > shown) {
     std::fprintf(stderr, "%s: and %llu more\n", path.c_str(),
-                 static_cast<unsigned long long>(summary.rejected - kErrorsShown));
+                 static_cast<unsigned long long>(summary.rejected - shown));
   }
   if (summary.rejected != 0 && options.bad_lines == BadLines::kRefuse) return summary;
   const uint64_t lines = summary.lines;

@@ -32,16 +32,27 @@ FileFormat FormatOf(const std::string& path, FileFormat format) {
 LogFile::LogFile(const std::string& path, FileFormat format)
     : path_(path), format_(FormatOf(path, format)), file_(path, std::ios::binary) {
   if (!file_) throw FileError("cannot read '" + path + "'");
+  SkipMark();
   if (format_ != FileFormat::kCsv) return;
   try {
-    if (!ReadRecord(&columns_)) throw FileError("'" + path + "' is empty: the first line names the columns");
+    std::vector<std::string> head;
+    if (!ReadRecord(&head)) throw FileError("'" + path + "' is empty: the first line names the columns");
+    columns_ = std::move(head);
   } catch (const LineError& error) {
     throw FileError(path + " line 1: " + error.what());
   }
-  if (columns_[0].compare(0, 3, "\xEF\xBB\xBF") == 0) columns_[0].erase(0, 3);  // what spreadsheets put before UTF-8
   if (std::set<std::string>(columns_.begin(), columns_.end()).size() != columns_.size()) {
     throw FileError(path + " line 1: a column stands there twice");
   }
+}
+
+// What spreadsheets put before UTF-8.
+void LogFile::SkipMark() {
+  for (const char wanted : {'\xEF', '\xBB', '\xBF'}) {
+    if (file_.peek() != std::ifstream::traits_type::to_int_type(wanted)) break;
+    file_.get();
+  }
+  file_.clear(file_.rdstate() & ~std::ios::eofbit);
 }
 
 bool LogFile::Next(LogRow* row) {
@@ -71,6 +82,21 @@ bool LogFile::ReadRecord(std::vector<std::string>* fields) {
     if (!ReadLine(&line)) return false;
   } while (line.empty() || line == "\r");
   row_line_ = lines_read_;
+  const std::streampos behind = file_.tellg();
+  try {
+    SplitRecord(std::move(line), fields);
+  } catch (const LineError&) {
+    if (lines_read_ != row_line_) {
+      file_.clear();
+      file_.seekg(behind);
+      lines_read_ = row_line_;
+    }
+    throw;
+  }
+  return true;
+}
+
+void LogFile::SplitRecord(std::string line, std::vector<std::string>* fields) {
   fields->assign(1, "");
   bool quoted = false;
   for (size_t i = 0;; ++i) {
@@ -79,6 +105,7 @@ bool LogFile::ReadRecord(std::vector<std::string>* fields) {
       // A quoted field holds the line's end, and goes on.
       std::string more;
       if (!ReadLine(&more)) throw LineError("a quote is not closed");
+      if (line.size() + more.size() > kMaxLineBytes) throw LineError("longer than 64 KiB, or a quote is not closed");
       line += "\n" + more;
     }
     if (line.size() > kMaxLineBytes) throw LineError("longer than 64 KiB");
@@ -86,6 +113,8 @@ bool LogFile::ReadRecord(std::vector<std::string>* fields) {
     if (c == '"' && quoted && i + 1 < line.size() && line[i + 1] == '"') {
       fields->back() += line[++i];
     } else if (c == '"') {
+      const bool ends = quoted && (i + 1 == line.size() || line[i + 1] == ',' || line[i + 1] == '\r');
+      if (!ends && (quoted || !fields->back().empty())) throw LineError("a quote in the middle of a field");
       quoted = !quoted;
     } else if (c == ',' && !quoted) {
       if (fields->size() == kMaxColumns) throw LineError("more than 256 columns");
@@ -94,15 +123,14 @@ bool LogFile::ReadRecord(std::vector<std::string>* fields) {
       fields->back() += c;
     }
   }
-  return true;
+  if (!columns_.empty() && fields->size() != columns_.size()) {
+    throw LineError(std::to_string(fields->size()) + " fields, but " + std::to_string(columns_.size()) + " columns");
+  }
 }
 
 bool LogFile::NextCsv(LogRow* row) {
   std::vector<std::string> fields;
   if (!ReadRecord(&fields)) return false;
-  if (fields.size() != columns_.size()) {
-    throw LineError(std::to_string(fields.size()) + " fields, but " + std::to_string(columns_.size()) + " columns");
-  }
   for (size_t i = 0; i < fields.size(); ++i) {
     if (!fields[i].empty()) row->emplace_back(columns_[i], fields[i]);
   }
@@ -116,7 +144,13 @@ bool LogFile::NextJson(LogRow* row) {
   } while (line.find_first_not_of(" \t\r") == std::string::npos);
   row_line_ = lines_read_;
   if (line.size() > kMaxLineBytes) throw LineError("longer than 64 KiB");
-  const nlohmann::json object = nlohmann::json::parse(line, nullptr, false);
+  nlohmann::json object;
+  try {
+    object = nlohmann::json::parse(line);
+  } catch (const nlohmann::json::exception& error) {
+    const auto* place = dynamic_cast<const nlohmann::json::parse_error*>(&error);
+    throw LineError("is no JSON object" + (place == nullptr ? "" : ": wrong at byte " + std::to_string(place->byte)));
+  }
   if (!object.is_object()) throw LineError("is no JSON object");
   for (const auto& [name, value] : object.items()) {
     const std::string text = Text(value, name);

@@ -40,8 +40,11 @@ class LogFile {
   size_t line() const { return row_line_; }  // of the row that was read last, counted from 1
 
  private:
-  // One record of CSV, which may span lines inside quotes.
+  void SkipMark();
+  // One record of CSV, which may span lines inside quotes. Throws LineError, and goes on behind its first line: a quote
+  // that is not closed would take good lines along.
   bool ReadRecord(std::vector<std::string>* fields);
+  void SplitRecord(std::string line, std::vector<std::string>* fields);
   bool ReadLine(std::string* line);
   bool NextCsv(LogRow* row);
   bool NextJson(LogRow* row);

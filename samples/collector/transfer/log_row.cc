@@ -13,8 +13,8 @@
 namespace whydrop::collector {
 namespace {
 
-constexpr int64_t kOldestS = 399 * 86400;  // ids are kept for 400 days, and so is what they brought
-constexpr int64_t kFutureS = 86400;        // clocks differ
+constexpr int64_t kDayS = 86400;
+constexpr int64_t kFutureS = kDayS;  // clocks differ
 
 // Short names of what a server's log usually has.
 const std::map<std::string, std::string>& Aliases() {
@@ -46,7 +46,7 @@ std::string Upper(std::string text) {
 }
 
 // Unix seconds with an optional fraction, or 2026-11-28T13:25:41[.123]Z.
-int64_t ToUnixMs(const std::string& column, const std::string& value, int64_t now_s) {
+int64_t ToUnixMs(const std::string& column, const std::string& value, const LogContext& context) {
   constexpr const char* kWanted = "unix seconds, or a time like 2026-11-28T13:25:41.123Z";
   double seconds = 0;
   char* end = nullptr;
@@ -76,9 +76,11 @@ int64_t ToUnixMs(const std::string& column, const std::string& value, int64_t no
     }
     seconds = static_cast<double>(whole) + fraction;
   }
-  const double now = static_cast<double>(now_s);
-  if (seconds < now - kOldestS || seconds > now + kFutureS) {
-    Wrong(column, value, "a time of the last 399 days (unix seconds, not milliseconds)");
+  const double oldest = static_cast<double>(context.now_unix_s - int64_t{context.keep_days} * kDayS);
+  if (seconds < oldest || seconds > static_cast<double>(context.now_unix_s + kFutureS)) {
+    Wrong(column, value,
+          "a time of the last " + std::to_string(context.keep_days) +
+              " days, which --keep says (unix seconds, not milliseconds)");
   }
   return std::llround(seconds * 1000);
 }
@@ -172,9 +174,9 @@ LoggedConnection ReadRow(const LogRow& row, const LogContext& context) {
   for (const auto& [column, value] : row) {
     if (context.ignored.count(column) != 0) continue;
     if (column == "ended") {
-      connection.ended_unix_ms = ToUnixMs(column, value, context.now_unix_s);
+      connection.ended_unix_ms = ToUnixMs(column, value, context);
     } else if (column == "opened") {
-      connection.opened_unix_ms = ToUnixMs(column, value, context.now_unix_s);
+      connection.opened_unix_ms = ToUnixMs(column, value, context);
     } else if (column == "token" || column == "token_hash") {
       SetToken(column, value, context, &connection.message);
     } else if (column == "endpoint" || column == "network") {

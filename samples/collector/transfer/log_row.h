@@ -25,6 +25,7 @@ struct LogContext {
   OsFamily family = OsFamily::kLinux;
   std::set<std::string> ignored;  // columns that mean nothing here
   int64_t now_unix_s = 0;
+  uint32_t keep_days = 0;  // what ended before would be deleted at once
 };
 
 // Throws LineError, whose text names the column.
