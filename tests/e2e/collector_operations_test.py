@@ -400,6 +400,23 @@ class Metrics(base.CollectorTest):
         self.assertLess(abs(found["start_time_seconds"] - time.time()), 600)
 
 
+class Certificate(base.CollectorTest):
+    def test_its_end_is_a_metric_and_a_near_one_is_told_at_the_start(self):
+        log = self.path("log")
+        for days in (2, 90):
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                            "-subj", "/CN=localhost", "-days", str(days), "-keyout", self.path("key.pem"), "-out",
+                            self.path("cert.pem")], check=True, capture_output=True)
+            self.path("log", "")
+            collector = self.start("--tls-cert", self.path("cert.pem"), "--tls-key", self.path("key.pem"), log=log)
+            end_s = collector.metrics()["tls_certificate_end_time_seconds"]
+            self.assertLess(abs(end_s - time.time() - days * 86400), 600)
+            with open(log) as file:
+                self.assertEqual("event=certificate" in file.read(), days == 2)
+            collector.stop()
+        self.assertEqual(self.start().metrics()["tls_certificate_end_time_seconds"], 0)
+
+
 class Unit(base.CollectorTest):
     def test_systemd_takes_the_service_and_finds_it_closed(self):
         with open(os.path.join(DEPLOY, "whydrop-collector.service")) as file:
