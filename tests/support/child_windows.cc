@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "support/child.h"
+#include "support/start_windows.h"
 
 namespace {
 
@@ -46,7 +47,10 @@ Child::Child(const std::string& program, const ChildArguments& arguments) {
   start.hStdOutput = start.hStdError = out_write;
   PROCESS_INFORMATION process = {};
   std::wstring line = CommandLine(program, arguments);
-  if (CreateProcessW(nullptr, line.data(), nullptr, nullptr, TRUE, 0, nullptr, nullptr, &start, &process)) {
+  const bool started = StartPersistently([&] {
+    return CreateProcessW(nullptr, line.data(), nullptr, nullptr, TRUE, 0, nullptr, nullptr, &start, &process) != 0;
+  });
+  if (started) {
     process_ = reinterpret_cast<intptr_t>(process.hProcess);
     pid_ = process.dwProcessId;
     CloseHandle(process.hThread);

@@ -6,11 +6,12 @@
 #include <windows.h>
 
 #include <cstdint>
-#include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "support/start_windows.h"
 
 namespace whydrop_test {
 
@@ -32,10 +33,10 @@ class Child {
     start.dwFlags = STARTF_USESTDHANDLES;
     start.hStdOutput = output != nullptr ? output : GetStdHandle(STD_OUTPUT_HANDLE);
     PROCESS_INFORMATION made = {};
-    if (!CreateProcessA(path, line.data(), nullptr, nullptr, TRUE, 0, nullptr, nullptr, &start, &made)) {
-      std::printf("cannot start %s: error %lu\n", line.c_str(), GetLastError());
-      return;
-    }
+    const bool started = StartPersistently([&] {
+      return CreateProcessA(path, line.data(), nullptr, nullptr, TRUE, 0, nullptr, nullptr, &start, &made) != 0;
+    });
+    if (!started) return;
     CloseHandle(made.hThread);
     process_ = made.hProcess;
   }
