@@ -17,6 +17,22 @@ TEST_CASE_FIXTURE(StoreFixture, "a client's session ends once, so nobody can hav
   CHECK(sessions[0].info.end == WHYDROP_CAUSE_CLIENT_CRASH);
 }
 
+TEST_CASE_FIXTURE(StoreFixture, "a session that reports again and again is counted once, as its first end says") {
+  constexpr int32_t kEnds[] = {0, 0, WHYDROP_CAUSE_CLIENT_CRASH, WHYDROP_CAUSE_CLIENT_KILLED};
+  for (uint32_t rotation = 0; rotation < 4; ++rotation) {
+    Batch batch = Make('a', rotation);
+    batch.session.end = kEnds[rotation];
+    // A later report may also say that it ended on another day.
+    batch.reference_unix_s -= rotation * kDay;
+    CHECK(Post(batch) == StoreVerdict::kAccepted);
+    const std::vector<SessionEndGroup> ends = store->QuerySessionEnds({});
+    REQUIRE(ends.size() == 1);
+    CHECK(ends[0].sessions == 1);
+    CHECK(ends[0].end == (rotation < 2 ? 0 : WHYDROP_CAUSE_CLIENT_CRASH));
+    CHECK(store->QueryCrashes({}, 10).sessions == (rotation < 2 ? 0 : 1));
+  }
+}
+
 TEST_CASE_FIXTURE(StoreFixture, "a server whose place another process took has died, until it reports again") {
   Batch server = MakeServer('s', 'm', 'b');
   server.connections = {OpenRecord(1, Id('t'))};
