@@ -16,12 +16,9 @@ namespace {
 // A session ended before its report arrived, and all its reports arrive within so many days.
 constexpr int64_t kReportDays = 7;
 
-// The row that holds of each session, with the conditions of the filter. `before_final` may only name what is the same
-// in all rows of a session, unless `more` makes good for it.
-std::string SessionsWhere(Cluster* cluster, const SessionFilter& filter, const std::string& before_final,
-                          const std::string& more) {
-  std::string sql = " FROM " + Everywhere(cluster->settings(), "sessions") + " FINAL" + before_final + " WHERE 1" +
-                    more + SessionConditions(filter);
+// " AND ..." of the filter and its time, for rows of sessions.
+std::string Conditions(const SessionFilter& filter) {
+  std::string sql = SessionConditions(filter);
   if (filter.from) {
     const int64_t from = std::max<int64_t>(*filter.from, 0);
     sql += " AND ended_s >= " + std::to_string(from) + " AND day >= toDate(" +
@@ -62,15 +59,18 @@ CrashPlace ReadPlace(RowReader* row) {
 
 constexpr const char* kPlace = "module, crash_offset, code, platform";
 
-// The sessions that crashed. Most did not, so that FINAL is asked for those alone that ever said so; of them the ones
-// hold whose word of it stands.
-std::string CrashesWhere(Cluster* cluster, const SessionFilter& filter, const std::string& more) {
-  const std::string sessions = Local(cluster->settings(), "sessions");
-  const std::string crashed = "role = 0 AND ended_as = " + std::to_string(WHYDROP_CAUSE_CLIENT_CRASH);
-  return SessionsWhere(cluster, filter, " PREWHERE " + crashed,
-                       more + " AND (app_id, session_id, rank) IN (SELECT app_id, session_id, max(rank) FROM " +
-                           sessions + " WHERE role = 0 AND (app_id, session_id) IN (SELECT app_id, session_id FROM " +
-                           sessions + " WHERE " + crashed + ") GROUP BY app_id, session_id)");
+// FROM the sessions that crashed. Most did not, so that FINAL would read a table for a few of its rows: of those that
+// ever said so the row with the highest rank is looked for, which may say otherwise.
+std::string FromCrashed(Cluster* cluster, const SessionFilter& filter) {
+  const Settings& settings = cluster->settings();
+  const std::string crashed = "ended_as = " + std::to_string(WHYDROP_CAUSE_CLIENT_CRASH);
+  return std::string(
+             " FROM (SELECT app_id, session_id, day, ended_s, ended_as, app_version, report_id, tag_keys, "
+             "tag_values, ") +
+         kPlace + " FROM " + Everywhere(settings, "sessions") +
+         " PREWHERE role = 0 AND ended_as != 0 AND session_id IN (SELECT session_id FROM " +
+         Local(settings, "sessions") + " PREWHERE role = 0 AND " + crashed +
+         ") ORDER BY rank DESC LIMIT 1 BY app_id, session_id) WHERE " + crashed + Conditions(filter);
 }
 
 // Every place with its versions, in the order of their first crash there.
@@ -78,7 +78,7 @@ std::map<CrashPlace, CrashGroup> ReadPlaces(Cluster* cluster, const SessionFilte
   std::map<CrashPlace, CrashGroup> places;
   const std::string answer =
       cluster->Ask(std::string("SELECT ") + kPlace + ", app_version, count(), min(ended_s) AS first, max(ended_s)" +
-                   CrashesWhere(cluster, filter, "") + " GROUP BY " + kPlace +
+                   FromCrashed(cluster, filter) + " GROUP BY " + kPlace +
                    ", app_version ORDER BY first, app_version FORMAT RowBinary");
   RowReader row(answer);
   while (row.More()) {
@@ -100,8 +100,8 @@ std::map<CrashPlace, CrashGroup> ReadPlaces(Cluster* cluster, const SessionFilte
 
 void ReadReports(Cluster* cluster, const SessionFilter& filter, std::map<CrashPlace, CrashGroup>* places) {
   const std::string answer =
-      cluster->Ask(std::string("SELECT * FROM (SELECT ") + kPlace + ", app_id, report_id, session_id, ended_s" +
-                   CrashesWhere(cluster, filter, " AND report_id != ''") + ") ORDER BY ended_s DESC LIMIT " +
+      cluster->Ask(std::string("SELECT ") + kPlace + ", app_id, report_id, session_id, ended_s" +
+                   FromCrashed(cluster, filter) + " AND report_id != '' ORDER BY ended_s DESC LIMIT " +
                    std::to_string(kReportsPerCrash) + " BY " + kPlace + " FORMAT RowBinary");
   RowReader row(answer);
   while (row.More()) {
@@ -126,9 +126,10 @@ std::vector<SessionView> ReadSessions(Cluster* cluster, std::optional<int32_t> e
   const std::string ended_as = end ? " AND ended_as = " + std::to_string(*end) : "";
   const std::string answer = cluster->Ask(
       "SELECT session_id, app_id, app_version, role, platform, ended_as, end_confidence, code, module, crash_offset, "
-      "report_id, uptime_ms, ended_s, connections_opened, losses" +
-      SessionsWhere(cluster, filter, "", ended_as) + " ORDER BY ended_s DESC, received_s DESC, session_id LIMIT " +
-      std::to_string(limit) + " FORMAT RowBinary");
+      "report_id, uptime_ms, ended_s, connections_opened, losses"
+      " FROM " +
+      Everywhere(cluster->settings(), "sessions") + " FINAL WHERE 1" + ended_as + Conditions(filter) +
+      " ORDER BY ended_s DESC, received_s DESC, session_id LIMIT " + std::to_string(limit) + " FORMAT RowBinary");
   return ReadRows(answer, ReadSession);
 }
 
