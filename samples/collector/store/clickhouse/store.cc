@@ -218,8 +218,8 @@ void ClickHouseStore::WorkLoop() {
       if (haste == Haste::kSettle) settle_done_ = settling;
       settled_.notify_all();
     }
-    // What the engine does not take now stays in the spool.
-    if (written_ && (delivery_->empty() || Clock::now() > give_up)) return;
+    // What the engine does not take now stays in the spool. The writer may have closed its last segment meanwhile.
+    if (written_ && ((closed_.empty() && delivery_->empty()) || Clock::now() > give_up)) return;
   }
 }
 
