@@ -23,6 +23,7 @@ class Browser:
         self.downloads = tempfile.mkdtemp(prefix="page-downloads-")
         self._profile = tempfile.mkdtemp(prefix="page-profile-")
         self._number, self._buffer = 0, b""
+        self._saving, self.saved = {}, set()  # names of downloads: under way, and whole
         read_commands, self._write = os.pipe()
         self._read, write_answers = os.pipe()
         # The browser reads commands from descriptor 3 and writes answers to 4.
@@ -82,7 +83,10 @@ class Browser:
             self.requests.append(url)
             if not url.startswith((self.allowed_origin + "/", "about:", "data:", "blob:" + self.allowed_origin)):
                 self.problems.append("request to elsewhere: " + url)
-
+        elif method == "Browser.downloadWillBegin":
+            self._saving[about["guid"]] = about["suggestedFilename"]
+        elif method == "Browser.downloadProgress" and about["state"] == "completed":
+            self.saved.add(self._saving[about["guid"]])
         elif method == "Fetch.requestPaused":
             self._held.append(about["requestId"])
 

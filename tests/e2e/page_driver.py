@@ -80,12 +80,11 @@ class PageTest(unittest.TestCase):
         self.browser.wait("document.querySelector('#connection .body').childElementCount && " + READY)
 
     def downloaded(self, name):
-        path = os.path.join(self.browser.downloads, name)
         for _ in range(2000):
-            if os.path.exists(path):
+            if name in self.browser.saved:
                 break
             self.run_js("new Promise((resolve) => requestAnimationFrame(resolve))")
-        with open(path, encoding="utf-8", newline="") as file:
+        with open(os.path.join(self.browser.downloads, name), encoding="utf-8", newline="") as file:
             return file.read()
 
 
