@@ -153,13 +153,14 @@ void GameClient::OnMessage(const Message& message) {
 
 void GameClient::SendWhatIsDue() {
   const uint64_t now_ms = game::NowMs();
-  if (now_ms - pinged_ms_ >= kPingIntervalMs) {
-    pinged_ms_ = now_ms;
-    channel_->Send(MessageType::kPing, game::EncodeNumber(NowUs()));
-  }
   if (now_ms - moved_ms_ >= kMoveIntervalMs) {
     moved_ms_ = now_ms;
     channel_->Send(MessageType::kMove, "north");
+  }
+  // The last of a frame: a server that ends the connection at a ping finds nothing unread.
+  if (now_ms - pinged_ms_ >= kPingIntervalMs) {
+    pinged_ms_ = now_ms;
+    channel_->Send(MessageType::kPing, game::EncodeNumber(NowUs()));
   }
 }
 

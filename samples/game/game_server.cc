@@ -10,7 +10,6 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "game/channel.h"
@@ -162,13 +161,10 @@ void GameServer::OnMessage(Player* player, const Message& message) {
     }
     case MessageType::kPing:
       channel.Send(MessageType::kPong, message.payload);
-      ++player->pings;
+      if (++player->pings == kPingsBeforeWish) GrantWish(player);
       break;
     case MessageType::kMove:
       channel.Send(MessageType::kState, message.payload);
-      // The last message of a player's frame: nothing else of the player's is under way just now, which would turn a
-      // plain close into a reset.
-      if (player->pings >= kPingsBeforeWish) GrantWish(player);
       break;
     case MessageType::kLogout:
       channel.Announce(WHYDROP_CLOSE_LOGOUT);
@@ -180,20 +176,19 @@ void GameServer::OnMessage(Player* player, const Message& message) {
 
 void GameServer::GrantWish(Player* player) {
   Channel& channel = player->channel;
-  const std::string wish = std::exchange(player->wish, "");
-  if (wish == "close") channel.Close(WHYDROP_CLOSE_NORMAL);
-  if (wish == "close_unread") player->phase = Phase::kAwaitingUnread;
-  if (wish == "linger0") {
+  if (player->wish == "close") channel.Close(WHYDROP_CLOSE_NORMAL);
+  if (player->wish == "close_unread") player->phase = Phase::kAwaitingUnread;
+  if (player->wish == "linger0") {
     net_set_linger_zero(channel.socket());
     channel.Close(WHYDROP_CLOSE_NORMAL);
   }
-  if (wish == "transfer") CloseAnnounced(player, MessageType::kTransfer, WHYDROP_CLOSE_TRANSFER);
-  if (wish == "kick") CloseAnnounced(player, MessageType::kKick, WHYDROP_CLOSE_KICK);
-  if (wish == "hang") {
+  if (player->wish == "transfer") CloseAnnounced(player, MessageType::kTransfer, WHYDROP_CLOSE_TRANSFER);
+  if (player->wish == "kick") CloseAnnounced(player, MessageType::kKick, WHYDROP_CLOSE_KICK);
+  if (player->wish == "hang") {
     net_poller_remove(poller_, channel.socket());
     player->phase = Phase::kHung;
   }
-  if (wish == "die") std::abort();
+  if (player->wish == "die") std::abort();
 }
 
 void GameServer::CloseAnnounced(Player* player, MessageType message, int32_t reason) {
