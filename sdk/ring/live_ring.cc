@@ -25,25 +25,18 @@ void TakePlaces(const RingWriter& ring, size_t offset, uint32_t slots, const Pla
   Take(ring, offset, (count - until_end) * kSlotBytes, copy);
 }
 
-// The first index of the places, from `due` on, whose record is still to come; later ones may be there already.
-// `*stuck` is how many in front of it are still being written. An index that was given up has no record either.
-uint64_t FirstUnfinished(const uint8_t* slots, const Places& places, uint64_t due, uint64_t* stuck) {
-  *stuck = 0;
-  for (uint64_t n = 0; n < places.count; ++n) {
-    const uint64_t index = places.first + n;
-    const auto state = LoadLe<uint64_t>(slots + n * kSlotBytes);
-    if (state >= StateOf(index, kSlotCommitted)) continue;
-    if (index >= due) return index;
-    if (state == StateOf(index, kSlotBusy)) ++*stuck;
-  }
-  return places.first + places.count;
+// The first index of the places whose record is still to come; later ones may be there already.
+uint64_t FirstUnfinished(const uint8_t* slots, const Places& places) {
+  uint64_t n = 0;
+  while (n < places.count && LoadLe<uint64_t>(slots + n * kSlotBytes) >= StateOf(places.first + n, kSlotCommitted)) ++n;
+  return places.first + n;
 }
 
 }  // namespace
 
 // The order of the copy is that of the ring: a connection that is found open ends later than everything sealed before,
 // and of what the close totals count the records are found behind them.
-Status LiveRing::Read(uint64_t now_ms, RingContents* out) {
+Status LiveRing::Read(RingContents* out) {
   const RingLayout& layout = writer_->layout();
   const LifePage* life = writer_->life();
   // What was not told is marked again, beside what changed meanwhile.
@@ -62,23 +55,15 @@ Status LiveRing::Read(uint64_t now_ms, RingContents* out) {
   part.key = PlacesOf(life->sealed_index.load(std::memory_order_relaxed),
                       life->key_tail.load(std::memory_order_relaxed), layout.key_slots);
   TakePlaces(*writer_, layout.key, layout.key_slots, part.key, &copy);
-  const uint64_t flow_tail = life->flow_tail.load(std::memory_order_relaxed);
-  if (now_ms - flow_seen_ms_ >= kStuckMs) {
-    flow_due_ = flow_seen_;
-    flow_seen_ = flow_tail;
-    flow_seen_ms_ = now_ms;
-  }
-  part.flow = PlacesOf(flow_told_, flow_tail, layout.flow_slots);
+  part.flow = PlacesOf(flow_told_, life->flow_tail.load(std::memory_order_relaxed), layout.flow_slots);
   TakePlaces(*writer_, layout.flow, layout.flow_slots, part.flow, &copy);
-  flow_read_ = FirstUnfinished(copy.data() + part.flow_at(layout), part.flow, flow_due_, &flow_stuck_);
+  flow_read_ = FirstUnfinished(copy.data() + part.flow_at(layout), part.flow);
   return ReadRingPart(copy, part, out);
 }
 
 void LiveRing::Told() {
   changed_.clear();
   flow_told_ = flow_read_;
-  if (flow_stuck_ != 0) writer_->CountLoss(Loss::kEventsDropped, flow_stuck_);
-  flow_stuck_ = 0;
 }
 
 }  // namespace whydrop

@@ -10,7 +10,8 @@
 namespace whydrop {
 namespace {
 
-constexpr int kSealRetries = 4;  // a seal may begin between taking an index and claiming its slot
+constexpr int kSealRetries = 4;      // a seal may begin between taking an index and claiming its slot
+constexpr uint64_t kStuckMs = 5000;  // a writer that holds a slot for so long is given up by sealing
 
 // Of a live connection; tells two states of one slot apart.
 uint64_t SumOf(const Word* live) {

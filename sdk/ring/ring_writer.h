@@ -22,9 +22,6 @@
 
 namespace whydrop {
 
-// A thread that takes so long to write a record is given up by whoever waits for it.
-inline constexpr uint64_t kStuckMs = 5000;
-
 // The immutable header.
 struct RingIdentity {
   std::array<uint8_t, 16> session_id{};

@@ -19,11 +19,14 @@ namespace {
 
 constexpr char kDisabledFile[] = "/disabled";
 
-// What a rotation of a running server tells of the flow ring, up to `flow_read`, and of the close totals, and what is
-// told once it is finished.
-void PlanTold(const RingContents& ring, uint64_t flow_read, BatchScope* scope, RingWriter::Told* told) {
-  scope->flow_from = ring.life.flow_told;
-  scope->flow_to = told->flow_index = flow_read;
+// What a rotation of a running server tells of the flow ring and the close totals, and what is told once it is
+// finished.
+void PlanTold(const RingContents& ring, BatchScope* scope, RingWriter::Told* told) {
+  scope->flow_from = scope->flow_to = ring.life.flow_told;
+  for (const RingConnection& connection : ring.connections) {
+    if (connection.key_index == kFlowRingKeyIndex) scope->flow_to = std::max(scope->flow_to, connection.flow_index + 1);
+  }
+  told->flow_index = scope->flow_to;
   const std::vector<TotalShare> shares = ShareTotals(ring, *scope);
   for (size_t i = 0; i < shares.size(); ++i) {
     const uint64_t count = ring.totals[i].settled + shares[i].in_scope + shares[i].repeats;
@@ -267,10 +270,9 @@ bool Uploader::Seal() {
     if (!own.BeginSeal(&scope.key_from, &scope.key_to, &scope.rotation)) return true;
   }
   RingContents ring;
-  LiveRing& live_ring = impl_->live_ring;
-  Status status = live_ring.Read(own.NowMs(), &ring);
+  Status status = impl_->live_ring.Read(&ring);
   RingWriter::Told told;
-  PlanTold(ring, live_ring.flow_read(), &scope, &told);
+  PlanTold(ring, &scope, &told);
   if (status.ok()) {
     SessionReport report = ReportRunningSession(ring, ring.life.seal_reference_ms);
     report.open_connections = own.OpenConnections();
@@ -282,7 +284,7 @@ bool Uploader::Seal() {
     return false;
   }
   own.FinishSeal(told);
-  live_ring.Told();
+  impl_->live_ring.Told();
   impl_->KeepQuota();
   return true;
 }

@@ -126,28 +126,6 @@ TEST_CASE("ends that found the key ring full are told with the next rotation, on
   CHECK(known.tellings.size() > server.ring.writer.layout().key_slots / 2);
 }
 
-TEST_CASE("an end that was still being written when later ones were told is told with the next rotation") {
-  Server server(platform::CurrentProcess().pid, 64 << 10);
-  RingWriter& writer = server.ring.writer;
-  while (writer.RecordKey(EventType::kReported, 0, 0, 0)) {
-  }
-  const ConnectionRef slow = server.ring.Open();
-  const ConnectionRef fast = server.ring.Open();
-  const uint64_t index = writer.life()->flow_tail.load();
-  server.ring.End(slow, WHYDROP_CAUSE_SERVER_CLOSE);
-  server.ring.End(fast, WHYDROP_CAUSE_SERVER_CLOSE);
-  const RingLayout& layout = writer.layout();
-  auto* state = reinterpret_cast<std::atomic<uint64_t>*>(server.ring.storage.data() + layout.flow +
-                                                         index % layout.flow_slots * kSlotBytes);
-  const uint64_t finished = state->exchange((index + 1) << 2 | 1);
-  CHECK(server.uploader.Seal());
-  state->store(finished);
-  CHECK(server.uploader.Seal());
-  Known known(server.state);
-  CHECK(known.tellings[1] == 1);
-  CHECK(known.tellings[2] == 1);
-}
-
 TEST_CASE("connections that open and end on four threads during rotations are told exactly once") {
   Server server(platform::CurrentProcess().pid, 1 << 20);
   constexpr uint64_t kEach = 2000;
