@@ -18,7 +18,7 @@ namespace {
 // changed.
 constexpr size_t kMaxBatchesPerCommit = 500;
 constexpr std::chrono::milliseconds kLongestTransaction{250};  // then it takes no more
-constexpr std::chrono::milliseconds kCommitEvery{10};          // while batches come together
+constexpr std::chrono::milliseconds kCommitEvery{50};          // while batches come together
 constexpr size_t kManyRecords = 8 * 1024;                      // so many need no company
 constexpr size_t kMaxWaiting = 4096;
 // A record takes about 1 KiB while it waits. Without this bound a queue of the largest batches would take 10 GiB.
