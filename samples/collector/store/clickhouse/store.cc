@@ -11,8 +11,6 @@ namespace whydrop::collector::clickhouse {
 namespace {
 
 constexpr size_t kMaxBatchesAtOnce = 500;
-constexpr size_t kMaxWaiting = 4096;
-constexpr size_t kMaxWaitingRecords = 128 * 1024;
 constexpr std::chrono::milliseconds kRoundEvery{500};
 constexpr std::chrono::milliseconds kNextTry{20};
 constexpr std::chrono::seconds kReviewEvery{2};
@@ -79,11 +77,7 @@ void ClickHouseStore::MakeTables() {
 
 bool ClickHouseStore::Submit(Batch batch, Done done) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (stopping_ || spool_ == nullptr) return false;
-  if (waiting_.size() >= kMaxWaiting || waiting_records_ >= kMaxWaitingRecords) return false;
-  const size_t records = batch.connections.size() + batch.close_totals.size();
-  waiting_records_ += records;
-  waiting_.push_back({std::move(batch), std::move(done), records});
+  if (stopping_ || spool_ == nullptr || !waiting_.Add(std::move(batch), std::move(done))) return false;
   writer_wakes_.notify_one();
   return true;
 }
@@ -115,28 +109,21 @@ bool ClickHouseStore::IsFull(const Segment& segment) const {
 }
 
 void ClickHouseStore::WriteLoop() {
-  size_t written = 0;
   for (;;) {
-    std::vector<Pending> group;
+    std::vector<PendingBatch> group;
     {
       std::unique_lock<std::mutex> lock(mutex_);
-      waiting_records_ -= written;
-      written = 0;
       const auto until =
           has_open_ ? opened_ + std::chrono::milliseconds(settings_.block_ms) : Clock::now() + std::chrono::hours(1);
       writer_wakes_.wait_until(lock, until, [this] { return stopping_ || !waiting_.empty() || WantsToClose(); });
       encoder_->Learn(learned_);
       learned_.clear();
-      const size_t count = std::min(waiting_.size(), kMaxBatchesAtOnce);
-      for (size_t i = 0; i < count; ++i) {
-        group.push_back(std::move(waiting_.front()));
-        waiting_.pop_front();
-      }
+      waiting_.MoveTo(&group, kMaxBatchesAtOnce);
     }
     if (!group.empty()) Write(&group);
-    for (const Pending& pending : group) written += pending.records;
 
     const std::lock_guard<std::mutex> lock(mutex_);
+    waiting_.Release(group);
     if (!has_open_ && spool_->open().rows != 0) {
       has_open_ = true;
       opened_ = Clock::now();
@@ -152,13 +139,12 @@ void ClickHouseStore::WriteLoop() {
   }
 }
 
-void ClickHouseStore::Write(std::vector<Pending>* group) {
-  std::vector<StoreVerdict> verdicts;
+void ClickHouseStore::Write(std::vector<PendingBatch>* group) {
   std::vector<SpooledBatch> batches;
-  for (Pending& pending : *group) {
+  for (PendingBatch& pending : *group) {
     SpooledBatch batch;
-    verdicts.push_back(encoder_->Encode(&pending.batch, &batch));
-    if (verdicts.back() == StoreVerdict::kAccepted) batches.push_back(std::move(batch));
+    pending.verdict = encoder_->Encode(&pending.batch, &batch);
+    if (pending.verdict == StoreVerdict::kAccepted) batches.push_back(std::move(batch));
   }
   try {
     if (!batches.empty()) {
@@ -172,12 +158,12 @@ void ClickHouseStore::Write(std::vector<Pending>* group) {
     LogWarning("store", error.what());
     encoder_->Forget();
     // A duplicate may be one of a batch of this very group.
-    for (StoreVerdict& verdict : verdicts) verdict = StoreVerdict::kUnavailable;
+    for (PendingBatch& pending : *group) pending.verdict = StoreVerdict::kUnavailable;
     const std::lock_guard<std::mutex> lock(mutex_);
     health_.ready = false;
     health_.why_not = error.what();
   }
-  for (size_t i = 0; i < group->size(); ++i) (*group)[i].done(verdicts[i]);
+  for (const PendingBatch& pending : *group) pending.done(pending.verdict);
 }
 
 void ClickHouseStore::WorkLoop() {

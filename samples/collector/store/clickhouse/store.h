@@ -8,7 +8,6 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
-#include <deque>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -23,6 +22,7 @@
 #include "samples/collector/store/clickhouse/spool/delivery.h"
 #include "samples/collector/store/clickhouse/spool/spool.h"
 #include "samples/collector/store/store.h"
+#include "samples/collector/store/waiting_batches.h"
 
 namespace whydrop::collector::clickhouse {
 
@@ -53,17 +53,12 @@ class ClickHouseStore : public Store {
 
  private:
   using Clock = std::chrono::steady_clock;
-  struct Pending {
-    Batch batch;
-    Done done;
-    size_t records;
-  };
 
   void Open();
   void MakeTables();
   // The writer's thread.
   void WriteLoop();
-  void Write(std::vector<Pending>* group);
+  void Write(std::vector<PendingBatch>* group);
   bool WantsToClose();
   bool IsFull(const Segment& segment) const;
   // The worker's thread.
@@ -93,8 +88,7 @@ class ClickHouseStore : public Store {
 
   std::mutex mutex_;
   std::condition_variable writer_wakes_, worker_wakes_, settled_;
-  std::deque<Pending> waiting_;  // guarded by mutex_, as all that follows
-  size_t waiting_records_ = 0;   // with those being written
+  WaitingBatches waiting_;       // guarded by mutex_, as all that follows
   std::vector<Segment> closed_;  // for the worker
   std::vector<Label> learned_;   // for the writer
   Clock::time_point opened_;     // the open segment

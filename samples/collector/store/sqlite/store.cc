@@ -20,9 +20,6 @@ constexpr size_t kMaxBatchesPerCommit = 500;
 constexpr std::chrono::milliseconds kLongestTransaction{250};  // then it takes no more
 constexpr std::chrono::milliseconds kCommitEvery{50};          // while batches come together
 constexpr size_t kManyRecords = 8 * 1024;                      // so many need no company
-constexpr size_t kMaxWaiting = 4096;
-// A record takes about 1 KiB while it waits. Without this bound a queue of the largest batches would take 10 GiB.
-constexpr size_t kMaxWaitingRecords = 128 * 1024;
 constexpr int64_t kPurgeEveryS = 3600;
 constexpr std::chrono::seconds kReviewEvery{1};
 
@@ -53,17 +50,13 @@ SqliteStore::~SqliteStore() { Stop(); }
 
 bool SqliteStore::Submit(Batch batch, Done done) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (writer_ == nullptr || stopping_ || waiting_.size() >= kMaxWaiting || waiting_records_ >= kMaxWaitingRecords)
-    return false;
-  const size_t records = batch.connections.size() + batch.close_totals.size();
-  waiting_records_ += records;
-  waiting_.push_back({std::move(batch), std::move(done), records, StoreVerdict::kUnavailable});
+  if (writer_ == nullptr || stopping_ || !waiting_.Add(std::move(batch), std::move(done))) return false;
   if (waiting_.size() == 1 || IsWorthCommit()) wake_.notify_one();
   return true;
 }
 
 bool SqliteStore::IsWorthCommit() const {
-  return stopping_ || waiting_.size() >= kMaxBatchesPerCommit || waiting_records_ >= kManyRecords;
+  return stopping_ || waiting_.size() >= kMaxBatchesPerCommit || waiting_.records() >= kManyRecords;
 }
 
 void SqliteStore::Stop() {
@@ -88,7 +81,7 @@ void SqliteStore::WriteLoop() {
         wake_.wait_until(lock, transaction_began_ + kCommitEvery, [this] { return IsWorthCommit(); });
       if (stopping_ && waiting_.empty()) return;
     }
-    std::vector<Pending> group;
+    std::vector<PendingBatch> group;
     transaction_began_ = Clock::now();
     if (TakeWaiting(&group)) Commit(&group);
     shared = group.size() > 1;
@@ -100,33 +93,24 @@ void SqliteStore::WriteLoop() {
 }
 
 // False: none waits, or the transaction has enough of them.
-bool SqliteStore::TakeWaiting(std::vector<Pending>* group) {
+bool SqliteStore::TakeWaiting(std::vector<PendingBatch>* group) {
   if (!group->empty() && Clock::now() - transaction_began_ >= kLongestTransaction) return false;
   const std::lock_guard<std::mutex> lock(mutex_);
-  const size_t count = std::min(waiting_.size(), kMaxBatchesPerCommit - group->size());
-  for (size_t i = 0; i < count; ++i) {
-    group->push_back(std::move(waiting_.front()));
-    waiting_.pop_front();
-  }
-  return count != 0;
+  return waiting_.MoveTo(group, kMaxBatchesPerCommit);
 }
 
-void SqliteStore::Answer(const std::vector<Pending>& group) {
-  size_t records = 0;
-  for (const Pending& pending : group) {
-    records += pending.records;
-    pending.done(pending.verdict);
-  }
+void SqliteStore::Answer(const std::vector<PendingBatch>& group) {
+  for (const PendingBatch& pending : group) pending.done(pending.verdict);
   const std::lock_guard<std::mutex> lock(mutex_);
-  waiting_records_ -= records;
+  waiting_.Release(group);
 }
 
 // Each batch alone, where one of them failed, so that its failure costs none of the others. That hardly ever happens; a
 // savepoint for each would copy every page that its batch changes.
-void SqliteStore::Commit(std::vector<Pending>* group) {
+void SqliteStore::Commit(std::vector<PendingBatch>* group) {
   if (CommitOnce(group, Company::kWhoWaits) || group->size() == 1) return;
-  for (Pending& pending : *group) {
-    std::vector<Pending> alone;
+  for (PendingBatch& pending : *group) {
+    std::vector<PendingBatch> alone;
     alone.push_back(std::move(pending));
     CommitOnce(&alone, Company::kNone);
     pending = std::move(alone.front());
@@ -134,7 +118,7 @@ void SqliteStore::Commit(std::vector<Pending>* group) {
 }
 
 // False: a batch failed, and the transaction was taken back.
-bool SqliteStore::CommitOnce(std::vector<Pending>* group, Company company) {
+bool SqliteStore::CommitOnce(std::vector<PendingBatch>* group, Company company) {
   try {
     write_db_->Run("BEGIN IMMEDIATE");
     if (!Apply(group, company)) return false;
@@ -145,13 +129,13 @@ bool SqliteStore::CommitOnce(std::vector<Pending>* group, Company company) {
     NoteNewestReport(*write_db_);
   } catch (const StoreError& error) {
     Abandon(error);
-    for (Pending& pending : *group) pending.verdict = StoreVerdict::kUnavailable;
+    for (PendingBatch& pending : *group) pending.verdict = StoreVerdict::kUnavailable;
   }
   return true;
 }
 
 // False as above. Where SQLite gave the transaction up by itself (a full disk), the error goes on to all.
-bool SqliteStore::Apply(std::vector<Pending>* group, Company company) {
+bool SqliteStore::Apply(std::vector<PendingBatch>* group, Company company) {
   try {
     for (size_t i = 0; i < group->size() || (company == Company::kWhoWaits && TakeWaiting(group)); ++i) {
       (*group)[i].verdict = writer_->Apply(&(*group)[i].batch);
@@ -161,7 +145,7 @@ bool SqliteStore::Apply(std::vector<Pending>* group, Company company) {
     if (!write_db_->InTransaction()) throw;
     LogWarning("store", error.what());
   }
-  for (Pending& pending : *group) pending.verdict = StoreVerdict::kUnavailable;
+  for (PendingBatch& pending : *group) pending.verdict = StoreVerdict::kUnavailable;
   writer_->Forget();
   write_db_->Run("ROLLBACK");
   return false;

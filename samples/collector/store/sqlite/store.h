@@ -6,7 +6,6 @@
 
 #include <chrono>
 #include <condition_variable>
-#include <deque>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -17,6 +16,7 @@
 #include "samples/collector/store/sqlite/read_pool.h"
 #include "samples/collector/store/sqlite/writer.h"
 #include "samples/collector/store/store.h"
+#include "samples/collector/store/waiting_batches.h"
 
 namespace whydrop::collector {
 
@@ -45,23 +45,16 @@ class SqliteStore : public Store {
   std::vector<Label> ListLabels(const std::string& app_id) override;
 
  private:
-  struct Pending {
-    Batch batch;
-    Done done;
-    size_t records;
-    StoreVerdict verdict;
-  };
-
   using Clock = std::chrono::steady_clock;
   enum class Company { kNone, kWhoWaits };  // with whom batches share a transaction
 
   bool IsWorthCommit() const;  // under mutex_
   void WriteLoop();
-  bool TakeWaiting(std::vector<Pending>* group);
-  void Commit(std::vector<Pending>* group);
-  bool CommitOnce(std::vector<Pending>* group, Company company);
-  bool Apply(std::vector<Pending>* group, Company company);
-  void Answer(const std::vector<Pending>& group);
+  bool TakeWaiting(std::vector<PendingBatch>* group);
+  void Commit(std::vector<PendingBatch>* group);
+  bool CommitOnce(std::vector<PendingBatch>* group, Company company);
+  bool Apply(std::vector<PendingBatch>* group, Company company);
+  void Answer(const std::vector<PendingBatch>& group);
   void Review();
   void Purge();
   void TryToWrite();
@@ -84,9 +77,8 @@ class SqliteStore : public Store {
   StoreHealth health_;  // guarded by health_mutex_
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<Pending> waiting_;  // guarded by mutex_
-  size_t waiting_records_ = 0;   // guarded by mutex_; with those being written
-  bool stopping_ = false;        // guarded by mutex_
+  WaitingBatches waiting_;  // guarded by mutex_
+  bool stopping_ = false;   // guarded by mutex_
   std::thread thread_;
 };
 

@@ -1,7 +1,7 @@
 // One node of the engine, asked over HTTP.
 //
-// A node may take connections and say nothing, for as long as it likes. So whatever may take long is asked only after an
-// answer to a short question, and one that has just not answered is left alone for ten times what that cost.
+// A node may take connections and say nothing, for as long as it likes. So whatever may take long is asked only after
+// an answer to a short question, and one that has just not answered is left alone for ten times what that cost.
 //
 // Thread rule: every function from any thread.
 #ifndef WHYDROP_COLLECTOR_CLICKHOUSE_NODE_H
