@@ -1,4 +1,5 @@
 """Drives the real whydrop-collector over HTTP with batches encoded by hand: what its end-to-end tests share."""
+import argparse
 import gzip
 import hashlib
 import http.client
@@ -7,6 +8,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import unittest
 
@@ -216,3 +218,13 @@ class CollectorTest(unittest.TestCase):
     def fails(self, *flags):
         run = subprocess.run([COLLECTOR, *flags], capture_output=True, text=True, timeout=20)
         return run.returncode, run.stderr
+
+
+def main():
+    """Runs the tests of the program that calls it against the collector that is named on its command line."""
+    global COLLECTOR
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--collector", required=True)
+    known, rest = parser.parse_known_args()
+    COLLECTOR = os.path.abspath(known.collector)
+    unittest.main(module="__main__", argv=[sys.argv[0], *rest])

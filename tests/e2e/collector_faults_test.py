@@ -2,7 +2,6 @@
 
 WHYDROP_TEST_FULL=1 kills it 200 times under load; otherwise 48 times.
 """
-import argparse
 import http.client
 import os
 import random
@@ -11,7 +10,6 @@ import signal
 import socket
 import sqlite3
 import subprocess
-import sys
 import threading
 import time
 import unittest
@@ -321,8 +319,4 @@ class Kill(SmallDisk):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--collector", required=True)
-    known, rest = parser.parse_known_args()
-    base.COLLECTOR = known.collector
-    unittest.main(argv=[sys.argv[0], *rest])
+    base.main()

@@ -1,6 +1,4 @@
 """Joins both ends over HTTP: what is pending, which servers are taken for dead, and which mistakes are told unasked."""
-import argparse
-import sys
 import threading
 import time
 import unittest
@@ -171,8 +169,4 @@ class Findings(CollectorTest):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--collector", required=True)
-    known, rest = parser.parse_known_args()
-    collector_driver.COLLECTOR = known.collector
-    unittest.main(argv=[sys.argv[0], *rest])
+    collector_driver.main()

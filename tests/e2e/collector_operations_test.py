@@ -1,5 +1,4 @@
 """What an operator relies on: configuration, keys and quotas, the log, readiness, the orderly end, and the limits."""
-import argparse
 import http.client
 import http.server
 import json
@@ -9,7 +8,6 @@ import signal
 import socket
 import sqlite3
 import subprocess
-import sys
 import threading
 import time
 import unittest
@@ -431,8 +429,4 @@ class Unit(base.CollectorTest):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--collector", required=True)
-    known, rest = parser.parse_known_args()
-    base.COLLECTOR = known.collector
-    unittest.main(argv=[sys.argv[0], *rest])
+    base.main()

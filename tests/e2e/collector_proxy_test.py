@@ -1,6 +1,5 @@
 """The collectors behind a real nginx, by the example of deploy/nginx.conf: TLS there, the sender's address, a password
 before the page, and a collector that dies."""
-import argparse
 import base64
 import http.client
 import json
@@ -9,7 +8,6 @@ import shutil
 import signal
 import ssl
 import subprocess
-import sys
 import time
 import unittest
 
@@ -166,8 +164,4 @@ class Senders(ProxyTest):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--collector", required=True)
-    known, rest = parser.parse_known_args()
-    base.COLLECTOR = known.collector
-    unittest.main(argv=[sys.argv[0], *rest])
+    base.main()

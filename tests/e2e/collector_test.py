@@ -1,5 +1,4 @@
 """What the collector counts, refuses and survives, asked over HTTP of the real program."""
-import argparse
 import gzip
 import http.client
 import json
@@ -7,7 +6,6 @@ import os
 import signal
 import socket
 import sqlite3
-import sys
 import threading
 import unittest
 import zlib
@@ -251,10 +249,11 @@ class Operation(CollectorTest):
         busy = "127.0.0.1:%d" % collector.ingest_port
         for flags, wanted, word in [
                 (["--listen", busy, *free], 1, "cannot listen on " + busy),
-                (["--listen", "127.0.0.1:0", "--store", "mysql:x"], 1, "mysql:x"),
+                (["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--store", "mysql:x"], 1, "mysql:x"),
                 (["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--store", "clickhose:http://u:hunter2@h/d"], 1,
                  "clickhose:http://h/d"),
-                (["--listen", "127.0.0.1:0", "--store", "sqlite:/nonexistent/x.db"], 1, "/nonexistent/x.db"),
+                (["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--store", "sqlite:/nonexistent/x.db"], 1,
+                 "/nonexistent/x.db"),
                 (["--listen", "127.0.0.1:0", *free, "--tls-cert", "/nonexistent.pem", "--tls-key", "k"], 1,
                  "/nonexistent.pem"),
                 (["--tls-cert", "x"], 2, "--tls-key"), (["--nope"], 2, "--nope"), (["--listen"], 2, "--listen"),
@@ -297,8 +296,4 @@ class Operation(CollectorTest):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--collector", required=True)
-    known, rest = parser.parse_known_args()
-    collector_driver.COLLECTOR = known.collector
-    unittest.main(argv=[sys.argv[0], *rest])
+    collector_driver.main()

@@ -1,12 +1,10 @@
 """TLS at the collector's own address: whole uploads, peers that cut their bytes into the smallest pieces, that do not
 read, and that say nothing."""
-import argparse
 import http.client
 import select
 import socket
 import ssl
 import subprocess
-import sys
 import time
 import unittest
 
@@ -149,8 +147,4 @@ class Tls(base.CollectorTest):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--collector", required=True)
-    known, rest = parser.parse_known_args()
-    base.COLLECTOR = known.collector
-    unittest.main(argv=[sys.argv[0], *rest])
+    base.main()

@@ -1,5 +1,4 @@
 """Logs of servers that do not link the SDK go in, connections with their verdicts come out, and a store is backed up."""
-import argparse
 import csv
 import io
 import json
@@ -276,9 +275,5 @@ class Backup(Transfer):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--collector", required=True)
-    known, rest = parser.parse_known_args()
-    base.COLLECTOR = known.collector
     end_on_sigterm()
-    unittest.main(argv=[sys.argv[0], *rest])
+    base.main()
