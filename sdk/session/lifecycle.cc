@@ -204,7 +204,7 @@ whydrop_result Lifecycle::Start(Settings&& settings) {
     } while (session->epoch_ == 0);
     if (Launch(session)) result = WHYDROP_OK;
   }
-  WHYDROP_GUARD_END((void)result)
+  WHYDROP_GUARD_END(result = WHYDROP_ERROR_NO_MEMORY)
   if (result != WHYDROP_OK && session != nullptr) Abandon(session);
   if (result == WHYDROP_OK && !g_exit_hook_registered.exchange(true)) {
     platform::PinLibrary();
