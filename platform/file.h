@@ -1,6 +1,6 @@
-// Files and directories of the state directory. Paths are UTF-8, of any length. No child inherits what is opened, nothing
-// follows a symbolic link in the last component, new directories and files are the user's alone (on Linux 0700 and 0600,
-// on Windows by the directory's access list).
+// Files and directories of the state directory. Paths are UTF-8, of any length. No child inherits what is opened,
+// nothing follows a symbolic link in the last component, new directories and files are the user's alone (on Linux 0700
+// and 0600, on Windows by the directory's access list).
 //
 // Thread rule: free functions from any thread; a File belongs to one thread at a time. Not for recording calls.
 #ifndef WHYDROP_PLATFORM_FILE_H
@@ -33,8 +33,8 @@ class File {
   bool open() const { return handle_ != kNone; }
   intptr_t handle() const { return handle_; }
 
-  // An existing file, for reading (and writing in place). kNotFound; kInvalid if it is no regular file, has more than one
-  // link, or belongs to another user.
+  // An existing file, for reading (and writing in place). kNotFound; kInvalid if it is no regular file, has more than
+  // one link, or belongs to another user.
   enum class Mode { kRead, kReadWrite };
   static Status OpenExisting(const std::string& path, Mode mode, File* out);
   // A new file; kExists if there is one.
@@ -46,8 +46,8 @@ class File {
   // These two: kIo as well when the game has closed the handle, whose number may be another file's now.
   Status WriteAt(uint64_t offset, const void* data, size_t size) const;
   Status Sync() const;
-  // An exclusive lock that ends with this process, kBusy if another process holds it. Where locks belong to the process,
-  // closing any other File of the same file in it would release it: see OpeningUnlocks.
+  // An exclusive lock that ends with this process, kBusy if another process holds it. Where locks belong to the
+  // process, closing any other File of the same file in it would release it: see OpeningUnlocks.
   Status TryLock();
   void Close();
 
@@ -61,8 +61,8 @@ class File {
 // knows none.
 Status DefaultStateDirectory(std::string* out);
 
-// Makes the directory and its parents. OK if it is there and belongs to this user; kInvalid if it belongs to another user
-// or others may write to it.
+// Makes the directory and its parents. OK if it is there and belongs to this user; kInvalid if it belongs to another
+// user or others may write to it.
 Status EnsureDirectory(const std::string& path);
 
 // Names (not paths) of the regular entries of a directory, sorted, at most `limit` of them.
@@ -77,7 +77,8 @@ Status RenameReplacing(const std::string& from, const std::string& to);
 Status RenameIfAbsent(const std::string& from, const std::string& to);
 Status SyncDirectory(const std::string& path);
 
-// Writes all bytes to a temporary name in the same directory, syncs, renames to `path` (replacing), syncs the directory.
+// Writes all bytes to a temporary name in the same directory, syncs, renames to `path` (replacing), syncs the
+// directory.
 Status WriteDurably(const std::string& path, const void* data, size_t size);
 // As WriteDurably, but a file that is there already wins: OK either way, *existed says which.
 Status WriteDurablyIfAbsent(const std::string& path, const void* data, size_t size, bool* existed);

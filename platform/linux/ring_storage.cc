@@ -93,7 +93,7 @@ void RingStorage::Sync(size_t offset, size_t size) const {
 
 Status RingStorage::SetFileSize(size_t size) {
   return ftruncate(static_cast<int>(file_.handle()), static_cast<off_t>(size)) == 0 ? OkStatus()
-                                                                                   : StatusFromErrno(errno);
+                                                                                    : StatusFromErrno(errno);
 }
 
 // One call replaces the pages: a thread inside a recording call never meets a hole.

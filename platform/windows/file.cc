@@ -37,8 +37,8 @@ OVERLAPPED At(uint64_t offset) {
 }
 
 // Runs `attempt` again for a moment while it fails with what passes by itself: a scanner that opened the file without
-// sharing it, a deletion that waits for a last handle, a lock whose dead owner is still being cleared away. Returns 0 or
-// the last error.
+// sharing it, a deletion that waits for a last handle, a lock whose dead owner is still being cleared away. Returns 0
+// or the last error.
 template <typename Attempt>
 DWORD Persist(DWORD passing, DWORD passing_too, const Attempt& attempt) {
   constexpr int kAttempts = 6;
@@ -72,7 +72,8 @@ Status CheckDirectory(const std::wstring& path) {
   return owner.ok() && others_may_write ? Status{StatusKind::kInvalid, 0} : owner;
 }
 
-// Where the first directory below the volume starts in a path with the prefix \\?\: behind "C:\" or "UNC\server\share\".
+// Where the first directory below the volume starts in a path with the prefix \\?\: behind "C:\" or
+// "UNC\server\share\".
 size_t BehindVolume(const std::wstring& path) {
   constexpr size_t kPrefix = 4;
   const int separators = path.compare(kPrefix, 4, L"UNC\\") == 0 ? 3 : 1;
@@ -102,8 +103,8 @@ bool DeleteNow(const std::wstring& path) {
     DWORD flags;
   } disposition = {0x1 /* delete */ | 0x2 /* POSIX semantics */ | 0x10 /* read-only too */};
   constexpr auto kDispositionEx = static_cast<FILE_INFO_BY_HANDLE_CLASS>(21);  // not in older headers
-  const Handle file(CreateFileW(path.c_str(), DELETE, kShareAll, nullptr, OPEN_EXISTING,
-                                FILE_FLAG_OPEN_REPARSE_POINT, nullptr));
+  const Handle file(
+      CreateFileW(path.c_str(), DELETE, kShareAll, nullptr, OPEN_EXISTING, FILE_FLAG_OPEN_REPARSE_POINT, nullptr));
   if (file && SetFileInformationByHandle(file.get(), kDispositionEx, &disposition, sizeof(disposition))) return true;
   return DeleteFileW(path.c_str()) != 0;
 }
@@ -120,14 +121,12 @@ Status Move(const std::string& from, const std::string& to, DWORD flags) {
 
 // The folder of local application data, by functions that not every Windows has, in a library that few games need.
 bool LocalAppData(std::wstring* out) {
-  static constexpr GUID kLocalAppData = {
-      0xF1B32785, 0x6FBA, 0x4FCF, {0x9D, 0x55, 0x7B, 0x8E, 0x7F, 0x15, 0x70, 0x91}};
+  static constexpr GUID kLocalAppData = {0xF1B32785, 0x6FBA, 0x4FCF, {0x9D, 0x55, 0x7B, 0x8E, 0x7F, 0x15, 0x70, 0x91}};
   static const char* const kShell[] = {"shell32.dll"};
   static const char* const kOle[] = {"ole32.dll"};
   using GetFolder = HRESULT(WINAPI*)(const GUID&, DWORD, HANDLE, wchar_t**);
   using FreeMemory = void(WINAPI*)(void*);
-  const auto get_folder =
-      reinterpret_cast<GetFolder>(FindSymbol(LoadLibraryByName(kShell, 1), "SHGetKnownFolderPath"));
+  const auto get_folder = reinterpret_cast<GetFolder>(FindSymbol(LoadLibraryByName(kShell, 1), "SHGetKnownFolderPath"));
   const auto free_memory = reinterpret_cast<FreeMemory>(FindSymbol(LoadLibraryByName(kOle, 1), "CoTaskMemFree"));
   if (get_folder == nullptr || free_memory == nullptr) return false;
   wchar_t* path = nullptr;
@@ -268,8 +267,8 @@ Status ListDirectory(const std::string& path, size_t limit, std::vector<std::str
   if (wide.back() != L'\\') wide += L'\\';
   wide += L'*';
   WIN32_FIND_DATAW entry = {};
-  HANDLE search =
-      FindFirstFileExW(wide.c_str(), FindExInfoBasic, &entry, FindExSearchNameMatch, nullptr, FIND_FIRST_EX_LARGE_FETCH);
+  HANDLE search = FindFirstFileExW(wide.c_str(), FindExInfoBasic, &entry, FindExSearchNameMatch, nullptr,
+                                   FIND_FIRST_EX_LARGE_FETCH);
   if (search == INVALID_HANDLE_VALUE) return StatusFromWindows(GetLastError());
   FirstNames first(limit);
   std::string name;

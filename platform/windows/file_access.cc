@@ -89,8 +89,7 @@ PrivateAccess::PrivateAccess() {
   const ProcessUser user;
   wchar_t* name = nullptr;
   if (user.sid() == nullptr || user.contained() || !ConvertSidToStringSidW(user.sid(), &name)) return;
-  const std::wstring list =
-      L"D:P(A;OICI;FA;;;" + std::wstring(name) + L")(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)";
+  const std::wstring list = L"D:P(A;OICI;FA;;;" + std::wstring(name) + L")(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)";
   LocalFree(name);
   if (!ConvertStringSecurityDescriptorToSecurityDescriptorW(list.c_str(), SDDL_REVISION_1,
                                                             &attributes_.lpSecurityDescriptor, nullptr)) {

@@ -1,7 +1,5 @@
 // The recording calls of the C interface: checks, translates and bounds what the game hands in, keeps its last error,
 // and asks the session. No logic.
-#include "whydrop/whydrop.h"
-
 #include <cstddef>
 #include <cstring>
 
@@ -11,6 +9,7 @@
 #include "platform/identity.h"
 #include "platform/last_error.h"
 #include "session/session.h"
+#include "whydrop/whydrop.h"
 
 using whydrop::BoundedLength;
 using whydrop::Loss;

@@ -84,7 +84,7 @@ inline Word* RingWriter::Parts::SlotAt(const Ring& ring, uint64_t index) {
 }
 
 inline RingWriter::Parts::Claim RingWriter::Parts::ClaimSlot(const RingWriter& writer, const Ring& ring, uint64_t index,
-                                                      Word* slot) {
+                                                             Word* slot) {
   uint64_t seen = slot[kSlotState].load(std::memory_order_relaxed);
   const uint64_t busy = StateOf(index, kSlotBusy);
   // A slow writer of an earlier lap, or a fast one of a later lap, keeps the slot.
@@ -106,8 +106,8 @@ inline RingWriter::Parts::Claim RingWriter::Parts::ClaimSlot(const RingWriter& w
   return Claim::kTaken;
 }
 
-inline void RingWriter::Parts::Commit(const RingWriter& writer, uint64_t index, Word* slot, uint64_t meta, uint64_t time_ms,
-                               uint32_t crc) {
+inline void RingWriter::Parts::Commit(const RingWriter& writer, uint64_t index, Word* slot, uint64_t meta,
+                                      uint64_t time_ms, uint32_t crc) {
   slot[kSlotMeta].store(meta | crc, std::memory_order_relaxed);
   slot[kSlotTime].store(time_ms, std::memory_order_relaxed);
   // Release: partner of ClaimSlot's acquire one lap later and of CopyLiveRing's fence.
@@ -118,8 +118,8 @@ inline void RingWriter::Parts::Commit(const RingWriter& writer, uint64_t index, 
   }
 }
 
-inline bool RingWriter::Parts::RecordEvent(const RingWriter& writer, const Ring& ring, EventType type, uint32_t connection,
-                                    int64_t a, int64_t b) {
+inline bool RingWriter::Parts::RecordEvent(const RingWriter& writer, const Ring& ring, EventType type,
+                                           uint32_t connection, int64_t a, int64_t b) {
   for (int attempt = 0; attempt < kSealRetries; ++attempt) {
     // Relaxed: the index is only a hint where to claim; the slot's own state orders everything.
     const uint64_t index = ring.tail->fetch_add(1, std::memory_order_relaxed);

@@ -136,7 +136,7 @@ class RingWriter {
   std::atomic<uint32_t> fresh_slots_{0};  // connection slots below were used before
   std::atomic<uint32_t> open_connections_{0};
   ChangedSlots changed_;
-  std::atomic<uint64_t> repeat_{0};       // hash of the last endpoint and cause << 32 | how often in a row
+  std::atomic<uint64_t> repeat_{0};  // hash of the last endpoint and cause << 32 | how often in a row
   std::atomic<uint32_t> tags_busy_{0};
   uint64_t stuck_index_ = 0;     // worker: the busy key slot that sealing waits for, plus 1
   uint64_t stuck_since_ms_ = 0;  // worker

@@ -19,8 +19,8 @@
 
 namespace whydrop {
 
-// What the sends of a living connection look like beyond their sum. Not in the ring: only the living can say that nobody
-// answers them. Relaxed; senders that race lose each other's mark, no more.
+// What the sends of a living connection look like beyond their sum. Not in the ring: only the living can say that
+// nobody answers them. Relaxed; senders that race lose each other's mark, no more.
 struct SendPattern {
   std::atomic<uint64_t> since_ms;            // begin of the sends that followed each other without a pause, 0: none
   std::atomic<uint32_t> largest_since_recv;  // bytes

@@ -182,8 +182,8 @@ bool Worker::Harvest() {
   return whole;
 }
 
-// For a flush, which also answers for what another instance of the game is just harvesting, which takes milliseconds, and
-// for what was too much for one harvest.
+// For a flush, which also answers for what another instance of the game is just harvesting, which takes milliseconds,
+// and for what was too much for one harvest.
 bool Worker::HarvestAll() {
   bool whole = Harvest();
   for (uint32_t waited_ms = 0; !whole && waited_ms < kHarvestAgainMs && !stopping(); waited_ms += kHarvestPauseMs) {

@@ -29,8 +29,8 @@ struct HarvestResult {
   SessionReport last_report;
   uint32_t last_crash_code = 0;
   uint64_t rings_corrupt = 0;
-  // Of dead sessions, not in the outbox yet: another process is just at them, there are too many for one go, or the disk
-  // refused.
+  // Of dead sessions, not in the outbox yet: another process is just at them, there are too many for one go, or the
+  // disk refused.
   uint64_t rings_left = 0;
 };
 

@@ -146,7 +146,7 @@ int RunReopen(const char* dir, bool sockets) {
   const std::vector<int> taken = TakeAllNumbers(sockets);
   const uint64_t before_ms = CpuMs();
   whydrop_conn_close(OpenTcp(), WHYDROP_CLOSE_NORMAL);
-  if (whydrop_flush(20000) != WHYDROP_OK) return 92;  // wakes the worker, which has pulses meanwhile
+  if (whydrop_flush(20000) != WHYDROP_OK) return 92;     // wakes the worker, which has pulses meanwhile
   std::this_thread::sleep_for(std::chrono::seconds(1));  // the time itself is what is tested
   if (CpuMs() - before_ms > 300) return 93;
   whydrop_stop();

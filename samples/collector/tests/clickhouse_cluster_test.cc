@@ -73,7 +73,8 @@ class AnsweringNode : public SilentNode {
 
   bool WaitForInsert(const std::string& table) {
     std::unique_lock<std::mutex> lock(mutex_);
-    return changed_.wait_for(lock, kSoon, [&] { return inserts_.find("drops%2E" + table + "%20") != std::string::npos; });
+    return changed_.wait_for(lock, kSoon,
+                             [&] { return inserts_.find("drops%2E" + table + "%20") != std::string::npos; });
   }
 
  private:
