@@ -193,8 +193,8 @@ windows_phases
 
 if [ "$mode" = full ]; then
   step "full: packages" whydrop_install_packages cluster
-  single "store on a cluster" python3 -B samples/collector/tests/clickhouse_store_test.py --cluster build/dev/samples/collector/tests/collector_store_test
-  single "store on the current engine" python3 -B samples/collector/tests/clickhouse_store_test.py --current build/chdb build/dev/samples/collector/tests/collector_store_test
+  single "store on a cluster" python3 -B samples/collector/tests/store/clickhouse_store_test.py --cluster build/dev/samples/collector/tests/collector_store_test
+  single "store on the current engine" python3 -B samples/collector/tests/store/clickhouse_store_test.py --current build/chdb build/dev/samples/collector/tests/collector_store_test
   single "cluster under fire" python3 -B tests/e2e/cluster_fire_test.py --cluster --collector build/release/samples/collector/whydrop-collector
   single "demo on a cluster" samples/demo.sh --cluster
   single "close lab, 10 times" build/release/samples/close_lab/close_lab run --repeat 10

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "samples/collector/store/sqlite/db.h"
-#include "samples/collector/tests/store_fixture.h"
+#include "samples/collector/tests/store/store_fixture.h"
 
 namespace whydrop::collector {
 

@@ -1,7 +1,7 @@
 // Connections of one session that have to do with each other, in whatever batches they come.
 #include <map>
 
-#include "samples/collector/tests/store_fixture.h"
+#include "samples/collector/tests/store/store_fixture.h"
 
 using namespace whydrop;
 using namespace whydrop::collector;

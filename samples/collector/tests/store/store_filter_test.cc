@@ -1,4 +1,4 @@
-#include "samples/collector/tests/store_fixture.h"
+#include "samples/collector/tests/store/store_fixture.h"
 
 using namespace whydrop;
 using namespace whydrop::collector;

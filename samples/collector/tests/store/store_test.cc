@@ -1,5 +1,5 @@
 // What every store does, whatever its engine.
-#include "samples/collector/tests/store_fixture.h"
+#include "samples/collector/tests/store/store_fixture.h"
 
 using namespace whydrop;
 using namespace whydrop::collector;

@@ -1,7 +1,7 @@
 // What one sender makes up is not told apart without end.
 #include <set>
 
-#include "samples/collector/tests/store_fixture.h"
+#include "samples/collector/tests/store/store_fixture.h"
 
 using namespace whydrop;
 using namespace whydrop::collector;

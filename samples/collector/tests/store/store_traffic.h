@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "samples/collector/tests/store_fixture.h"
+#include "samples/collector/tests/store/store_fixture.h"
 
 namespace whydrop::collector {
 

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <map>
 
-#include "samples/collector/tests/store_traffic.h"
+#include "samples/collector/tests/store/store_traffic.h"
 
 using namespace whydrop;
 using namespace whydrop::collector;

@@ -3,8 +3,8 @@
 #include <fstream>
 #include <sstream>
 
-#include "samples/collector/tests/sqlite_fixture.h"
-#include "samples/collector/tests/store_traffic.h"
+#include "samples/collector/tests/store/sqlite_fixture.h"
+#include "samples/collector/tests/store/store_traffic.h"
 
 using namespace whydrop;
 using namespace whydrop::collector;

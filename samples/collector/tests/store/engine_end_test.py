@@ -9,7 +9,7 @@ import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-DEMO = os.path.join(HERE, "..", "..", "demo")
+DEMO = os.path.join(HERE, "..", "..", "..", "demo")
 END_S = 60
 PARENT = """
 import sys, time

@@ -7,7 +7,7 @@
 
 #include "samples/collector/ingest/ingest.h"
 #include "samples/collector/store/sqlite/read_pool.h"
-#include "samples/collector/tests/sqlite_fixture.h"
+#include "samples/collector/tests/store/sqlite_fixture.h"
 #include "whydrop/v1/batch.pb.h"
 
 using namespace whydrop;
