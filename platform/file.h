@@ -33,8 +33,8 @@ class File {
   bool open() const { return handle_ != kNone; }
   intptr_t handle() const { return handle_; }
 
-  // An existing file, for reading (and writing in place). kNotFound; kInvalid if it is no regular file, has more than
-  // one link, or belongs to another user.
+  // An existing file, for reading (and writing in place). kNotFound, also if it is removed meanwhile; kInvalid if it is
+  // no regular file, has more than one link, or belongs to another user.
   enum class Mode { kRead, kReadWrite };
   static Status OpenExisting(const std::string& path, Mode mode, File* out);
   // A new file; kExists if there is one.

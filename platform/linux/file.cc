@@ -55,6 +55,7 @@ Status File::OpenExisting(const std::string& path, Mode mode, File* out) {
   file.named_ = WhatIsNamed(fd);
   struct stat info = {};
   if (fstat(fd, &info) != 0) return StatusFromErrno(errno);
+  if (info.st_nlink == 0) return {StatusKind::kNotFound, ENOENT};  // removed since it was opened
   if (!S_ISREG(info.st_mode) || info.st_nlink != 1 || info.st_uid != geteuid()) return {StatusKind::kInvalid, 0};
   *out = std::move(file);
   return OkStatus();

@@ -154,6 +154,7 @@ Status File::OpenExisting(const std::string& path, Mode mode, File* out) {
   BY_HANDLE_FILE_INFORMATION info = {};
   if (GetFileType(file.get()) != FILE_TYPE_DISK) return {StatusKind::kInvalid, 0};
   if (!GetFileInformationByHandle(file.get(), &info)) return StatusFromWindows(GetLastError());
+  if (info.nNumberOfLinks == 0) return StatusFromWindows(ERROR_FILE_NOT_FOUND);  // removed since it was opened
   if ((info.dwFileAttributes & kNoFile) != 0 || info.nNumberOfLinks != 1) return {StatusKind::kInvalid, 0};
   const Status owner = CheckOwner(file.get(), nullptr);
   if (!owner.ok()) return owner;

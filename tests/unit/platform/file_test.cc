@@ -2,6 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
+#include <chrono>
+#include <thread>
+
 #include "support/child.h"
 #include "support/test_directory.h"
 
@@ -104,6 +108,33 @@ TEST_CASE("a directory is no file, and what is not there is told apart") {
   CHECK(File::OpenExisting(directory.File("none"), File::Mode::kRead, &file).kind == StatusKind::kNotFound);
   CHECK(RemoveFile(directory.File("none")).ok());
   CHECK(SyncDirectory(directory.File("none")).kind == StatusKind::kNotFound);
+}
+
+TEST_CASE("a file that is removed while it is opened is not there, rather than none of ours") {
+  const TestDirectory directory;
+  const std::string path = directory.File("a");
+  std::atomic<bool> over{false};
+  std::thread other([&] {
+    while (!over) {
+      File file;
+      (void)File::CreateNew(path, &file);
+      file.Close();
+      (void)RemoveFile(path);
+    }
+  });
+  int found = 0;
+  int refused = 0;
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+  while (std::chrono::steady_clock::now() < until) {
+    File file;
+    const Status status = File::OpenExisting(path, File::Mode::kReadWrite, &file);
+    found += status.ok() ? 1 : 0;
+    refused += status.kind == StatusKind::kInvalid ? 1 : 0;
+  }
+  over = true;
+  other.join();
+  CHECK(found > 0);
+  CHECK(refused == 0);
 }
 
 TEST_CASE("a look at a file says of its name what the open file says") {
