@@ -4,9 +4,11 @@
  *
  * Opens CONNECTIONS connections with the tokens PREFIX-0, PREFIX-1 ... and keeps them open. Then it does what its
  * standard input says, one line at a time, and answers each with one line: "close N" ends the next N in the order they
- * were opened, "open N" opens N more, "busy MS" sends and receives on all open ones for that long, "cpu" tells the CPU
- * time of the process and its resident memory, "flush" uploads, "quit" stops. With CONNECTIONS 0 it is a next launch.
+ * were opened, "open N" opens N more, "busy MS" sends and receives on all open ones for that long, "cost" tells the CPU
+ * time of the process, its resident memory and what it has allocated, "flush" uploads, "quit" stops. With CONNECTIONS 0
+ * it is a next launch.
  */
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,12 +24,12 @@ static whydrop_conn conns[kMost];
 static int opened, closed;
 
 static void Open(const char *prefix, int count) {
-  for (; count > 0 && opened < kMost; --count, ++opened) {
+  for (; count > 0 && opened - closed < kMost; --count, ++opened) {
     char token[64];
     snprintf(token, sizeof token, "%s-%d", prefix, opened);
     whydrop_conn_info info = {.struct_size = sizeof info, .protocol = WHYDROP_TCP, .endpoint = "gate-1", .token = token};
-    conns[opened] = whydrop_conn_open(&info);
-    whydrop_conn_connected(conns[opened], WHYDROP_NO_SOCKET);
+    conns[opened % kMost] = whydrop_conn_open(&info);
+    whydrop_conn_connected(conns[opened % kMost], WHYDROP_NO_SOCKET);
   }
 }
 
@@ -42,8 +44,8 @@ static void Play(int milliseconds) {
   const struct timespec pause = {0, 50 * 1000 * 1000};
   for (const long long end = NowMs() + milliseconds; NowMs() < end; nanosleep(&pause, NULL)) {
     for (int i = closed; i < opened; ++i) {
-      whydrop_conn_sent(conns[i], 100);
-      whydrop_conn_received(conns[i], 40);
+      whydrop_conn_sent(conns[i % kMost], 100);
+      whydrop_conn_received(conns[i % kMost], 40);
     }
   }
 }
@@ -57,7 +59,9 @@ static void TellCost(void) {
   getrusage(RUSAGE_SELF, &usage);
   const long long cpu_us = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000LL + usage.ru_utime.tv_usec +
                            usage.ru_stime.tv_usec;
-  printf("cpu_us=%lld resident_kib=%ld\n", cpu_us, resident * (sysconf(_SC_PAGESIZE) / 1024));
+  const struct mallinfo2 heap = mallinfo2();
+  printf("cpu_us=%lld resident_kib=%ld heap_kib=%zu\n", cpu_us, resident * (sysconf(_SC_PAGESIZE) / 1024),
+         (heap.uordblks + heap.hblkhd) / 1024);
 }
 
 static void TellStats(whydrop_result flushed) {
@@ -74,7 +78,7 @@ static int Obey(const char *line, const char *prefix) {
   const int number = space == NULL ? 0 : atoi(space);
   if (strncmp(line, "quit", 4) == 0) return 0;
   if (strncmp(line, "close", 5) == 0) {
-    for (int i = 0; i < number && closed < opened; ++i) whydrop_conn_close(conns[closed++], WHYDROP_CLOSE_NORMAL);
+    for (int i = 0; i < number && closed < opened; ++i) whydrop_conn_close(conns[closed++ % kMost], WHYDROP_CLOSE_NORMAL);
     printf("closed %d\n", closed);
   } else if (strncmp(line, "open", 4) == 0) {
     Open(prefix, number);
@@ -82,7 +86,7 @@ static int Obey(const char *line, const char *prefix) {
   } else if (strncmp(line, "busy", 4) == 0) {
     Play(number);
     puts("played");
-  } else if (strncmp(line, "cpu", 3) == 0) {
+  } else if (strncmp(line, "cost", 4) == 0) {
     TellCost();
   } else if (strncmp(line, "flush", 5) == 0) {
     TellStats(whydrop_flush(30000));
@@ -98,6 +102,7 @@ int main(int argc, char **argv) {
     fprintf(stderr, "usage: server_child STATE_DIR URL ROTATE_MS CONNECTIONS PREFIX\n");
     return 2;
   }
+  memset(conns, 0xff, sizeof conns);  /* its pages are there from the start: what grows later is the SDK's */
   TellCost();
   whydrop_config config;
   WHYDROP_CONFIG_INIT(&config);
