@@ -47,7 +47,7 @@ row "heartbeat" "$(figure session "heartbeat: .* ratio $number") coarse clock re
 row "start" "$(figure session "start: $number us") us, $(figure session "start: .* ratio $number") of open, allocate, map and handlers" "110 us, 2"
 row "recovery scan" "$(figure record "^recovery scan of a full ring +$number us") us/MiB" "130 us/MiB"
 row "library, stripped" "$((($(stat -c %s "$results/library") + 500) / 1000)) kB" "96 kB"
-row "memory before an upload" "$(figure session "others $number KiB") KiB, with shared pages of libraries $(figure session "session: $number KiB") KiB" "320 KiB"
+row "memory before an upload (256 KiB of it the ring)" "$(figure session "written $number KiB") KiB written, $(figure session "session: $number KiB") KiB with the pages of libraries" "320 KiB"
 row "a session on the wire ($(figure wire ", $number connections") connections, $(figure wire ", $number records") records)" "$(figure wire "wire: $number bytes") bytes" ""
 row "server, $(figure server "server: $number open") open connections, a report a second: processor time" "$(figure server "ratio $number") of the server without it" ""
 row "its worker thread" "$(figure server "worker: $number %") % of a core, $(figure server "core, $number ms") ms a report" ""

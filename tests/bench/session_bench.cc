@@ -45,7 +45,7 @@ double NsPerCall(Call call) {
 
 struct MemoryKib {
   uint64_t resident = 0;
-  uint64_t unshared = 0;  // held by this process alone
+  uint64_t written = 0;  // of it, which no other program can share
 };
 
 MemoryKib ResidentMemory() {
@@ -56,9 +56,7 @@ MemoryKib ResidentMemory() {
   while (std::fgets(line, sizeof line, file) != nullptr) {
     unsigned long long kib = 0;
     if (std::sscanf(line, "Rss: %llu", &kib) == 1) memory.resident = kib;
-    if (std::sscanf(line, "Private_Clean: %llu", &kib) == 1 || std::sscanf(line, "Private_Dirty: %llu", &kib) == 1) {
-      memory.unshared += kib;
-    }
+    if (std::sscanf(line, "Private_Dirty: %llu", &kib) == 1) memory.written = kib;
   }
   std::fclose(file);
   return memory;
@@ -125,9 +123,9 @@ int main() {
   }
   std::printf("start: %.0f us, floor %.0f us, ratio %.2f (first %.0f us)\n", Median(start_us), Median(floor_us),
               Median(start_us) / Median(floor_us), start_us[0]);
-  std::printf("resident memory of the first session: %llu KiB, of them not shared with others %llu KiB, ring 256 KiB\n",
+  std::printf("resident memory of the first session: %llu KiB, of them written %llu KiB, ring 256 KiB\n",
               static_cast<unsigned long long>(after.resident - before.resident),
-              static_cast<unsigned long long>(after.unshared - before.unshared));
+              static_cast<unsigned long long>(after.written - before.written));
 
   whydrop_conn_info info = {};
   info.struct_size = sizeof info;
