@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "samples/collector/admin/json.h"
+#include "samples/collector/json.h"
 
 namespace whydrop::collector {
 

@@ -9,7 +9,7 @@
 #include <mutex>
 #include <string>
 
-#include "samples/collector/admin/json.h"
+#include "samples/collector/json.h"
 
 namespace whydrop::collector {
 namespace {

@@ -26,6 +26,20 @@ ROOM_MAY_INCLUDE = {
 }
 ROOMS = set(ROOM_MAY_INCLUDE) - {"include"}
 
+# The same for the rooms of the collector. What all of them may use lies beside them; main, serve and health stand above.
+COLLECTOR = "samples/collector/"
+COLLECTOR_MAY_INCLUDE = {
+    "model": set(),
+    "page": set(),
+    "http": set(),
+    "store": {"model"},
+    "config": {"store", "http", "model"},
+    "admin": {"store", "http", "page"},
+    "ingest": {"config", "store", "http", "model"},
+    "transfer": {"admin", "ingest", "config", "store", "model"},
+}
+COLLECTOR_GROUND = {"json", "log_line", "metrics", "process"}
+
 # Third-party headers of the SDK: exactly one file includes each of them.
 SINGLE_USE_HEADERS = ("curl/curl.h", "zlib.h")
 
@@ -94,6 +108,20 @@ def check_sdk_include(room, kind, name):
     return None
 
 
+def check_collector_include(path, name):
+    """What is wrong with an include of one file of the collector by another, or None."""
+    def place(file):
+        """(room, "") or ("", name of a file beside the rooms)."""
+        parts = file[len(COLLECTOR):].split("/")
+        return (parts[0], "") if len(parts) > 1 else ("", os.path.splitext(parts[0])[0])
+    (room, file), (to_room, to_file) = place(path), place(name)
+    if to_file in COLLECTOR_GROUND or room == "tests" or (not room and file not in COLLECTOR_GROUND):
+        return None
+    if room and to_room and (to_room == room or to_room in COLLECTOR_MAY_INCLUDE[room]):
+        return None
+    return f"{room or file} must not include {to_room or to_file}: includes point down only"
+
+
 def check_outside_include(path, name):
     """What is wrong with an include in platform/, samples/ or tests/consumer, or None."""
     top = name.split("/")[0]
@@ -104,6 +132,8 @@ def check_outside_include(path, name):
     elif path.startswith("samples/collector/"):
         if top in ROOMS - {"causes", "core"} or top == "platform":
             return "the collector includes sdk/include, proto and sdk/causes only"
+        if name.startswith(COLLECTOR):
+            return check_collector_include(path, name)
     elif path.startswith(("samples/", "tests/consumer/")):
         if top in ROOMS or top == "platform" or name.startswith("whydrop/v1/"):
             return "somebody else's program includes the public header only"

@@ -6,8 +6,8 @@
 
 #include "samples/collector/admin/answers.h"
 #include "samples/collector/admin/host_guard.h"
-#include "samples/collector/admin/json.h"
 #include "samples/collector/admin/parameters.h"
+#include "samples/collector/json.h"
 #include "samples/collector/log_line.h"
 #include "samples/collector/page/page.h"
 

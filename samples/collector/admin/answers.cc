@@ -4,7 +4,7 @@
 #include <map>
 #include <set>
 
-#include "samples/collector/admin/json.h"
+#include "samples/collector/json.h"
 
 namespace whydrop::collector {
 namespace {

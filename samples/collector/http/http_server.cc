@@ -9,9 +9,9 @@
 #include <boost/asio/strand.hpp>
 #include <thread>
 
-#include "samples/collector/admin/json.h"
 #include "samples/collector/http/http_connection.h"
 #include "samples/collector/http/http_stream.h"
+#include "samples/collector/json.h"
 #include "samples/collector/log_line.h"
 
 namespace whydrop::collector {

@@ -6,11 +6,11 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
 
 #include "core/cause.h"
 #include "core/labels.h"
 #include "core/sha256.h"
+#include "samples/collector/model/evidence_message.h"
 #include "whydrop/v1/batch.pb.h"
 
 namespace whydrop::collector {
@@ -58,24 +58,6 @@ bool CountFields(std::string_view body, FieldCounts* counts) {
     }
   }
   return stream.ConsumedEntireMessage();
-}
-
-template <typename T>
-int64_t Narrow(T value) {
-  if constexpr (std::is_same_v<T, uint64_t>) {
-    return static_cast<int64_t>(std::min<uint64_t>(value, std::numeric_limits<int64_t>::max()));
-  } else {
-    return static_cast<int64_t>(value);
-  }
-}
-
-Evidence FromProto(const v1::Evidence& message) {
-  Evidence evidence;
-#define WHYDROP_X(number, name) \
-  if (message.has_##name()) evidence.Set(Field::name, Narrow(message.name()));
-  WHYDROP_EVIDENCE_FIELDS(WHYDROP_X)
-#undef WHYDROP_X
-  return evidence;
 }
 
 bool IsOptionalLabel(const std::string& text) { return text.empty() || IsLabel(text.data(), text.size()); }
@@ -223,12 +205,6 @@ DecodeResult DecodeBatch(std::string_view body, Batch* batch, std::string* error
   batch->session.losses = SumLosses(message.losses());
   FillRecords(&message, batch);
   return DecodeResult::kOk;
-}
-
-Evidence DecodeEvidence(std::string_view bytes) {
-  v1::Evidence message;
-  if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return Evidence();
-  return FromProto(message);
 }
 
 }  // namespace whydrop::collector

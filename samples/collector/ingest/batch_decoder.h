@@ -28,9 +28,6 @@ enum class DecodeResult {
 // is wrong otherwise, for the sender's developer.
 DecodeResult DecodeBatch(std::string_view body, Batch* batch, std::string* error);
 
-// Reads whydrop.v1.Evidence as a store kept it; what cannot be read is absent.
-Evidence DecodeEvidence(std::string_view bytes);
-
 }  // namespace whydrop::collector
 
 #endif

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "core/sha256.h"
+#include "samples/collector/model/evidence_message.h"
 #include "whydrop/v1/batch.pb.h"
 
 using namespace whydrop;

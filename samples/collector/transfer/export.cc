@@ -6,9 +6,9 @@
 
 #include "core/cause.h"
 #include "samples/collector/admin/answers.h"
-#include "samples/collector/admin/json.h"
 #include "samples/collector/admin/parameters.h"
 #include "samples/collector/config/load.h"
+#include "samples/collector/json.h"
 #include "samples/collector/transfer/log_file.h"
 
 namespace whydrop::collector {

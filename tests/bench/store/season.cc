@@ -4,7 +4,7 @@
 #include <cmath>
 #include <functional>
 
-#include "samples/collector/ingest/batch_decoder.h"
+#include "samples/collector/model/evidence_message.h"
 #include "whydrop/v1/report.pb.h"
 
 namespace whydrop::collector {

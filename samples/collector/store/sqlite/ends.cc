@@ -1,6 +1,6 @@
 #include "samples/collector/store/sqlite/ends.h"
 
-#include "samples/collector/ingest/batch_decoder.h"
+#include "samples/collector/model/evidence_message.h"
 
 namespace whydrop::collector {
 namespace {

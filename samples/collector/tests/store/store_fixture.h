@@ -12,7 +12,7 @@
 #include <string>
 #include <string_view>
 
-#include "samples/collector/ingest/batch_decoder.h"
+#include "samples/collector/model/evidence_message.h"
 #include "samples/collector/store/store.h"
 
 namespace whydrop::collector {

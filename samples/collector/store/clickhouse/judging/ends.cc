@@ -5,7 +5,7 @@
 #include <set>
 #include <tuple>
 
-#include "samples/collector/ingest/batch_decoder.h"
+#include "samples/collector/model/evidence_message.h"
 #include "samples/collector/store/clickhouse/engine/keys.h"
 
 namespace whydrop::collector::clickhouse {

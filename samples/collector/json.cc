@@ -1,4 +1,4 @@
-#include "samples/collector/admin/json.h"
+#include "samples/collector/json.h"
 
 #include "core/labels.h"
 
