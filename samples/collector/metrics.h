@@ -25,6 +25,7 @@ namespace whydrop::collector {
   X(kRateLimited, "requests_rate_limited_total", "Requests beyond the rate limit.")                           \
   X(kOverQuota, "batches_over_quota_total", "Batches beyond their app's quota.")                              \
   X(kRefusedConnections, "connections_refused_total", "HTTP connections beyond the limits.")                  \
+  X(kRefusedBodies, "bodies_refused_total", "Uploads that the memory for bodies did not suffice for.")        \
   X(kTimedOut, "connections_timed_out_total", "HTTP connections whose request did not come in time.")         \
   X(kHandshakesFailed, "tls_handshakes_failed_total", "TLS handshakes that failed.")                          \
   X(kMalformed, "requests_malformed_total", "Requests that are no HTTP, or break its limits.")                \
@@ -57,6 +58,7 @@ enum class Counter : size_t {
   X(kWaiting, "batches_waiting", "Batches handed to the store and not yet durable.")     \
   X(kIngestConnections, "ingest_connections", "Open connections to the ingest address.") \
   X(kAdminConnections, "admin_connections", "Open connections to the admin address.")    \
+  X(kBodyBytes, "body_memory_bytes", "Memory set aside for uploads that come in.")       \
   X(kResidentBytes, "resident_memory_bytes", "Memory of the process that is in RAM.")    \
   X(kStartTime, "start_time_seconds", "Unix time of the start.")                         \
   X(kCertificateEnd, "tls_certificate_end_time_seconds", "Unix time at which the certificate ends, 0 without one.")

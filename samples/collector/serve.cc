@@ -36,7 +36,9 @@ class Service {
   explicit Service(const Options& options)
       : options_(options),
         health_(options.max_lag_s, UnixSeconds),
-        server_({options.max_connections, options.max_connections_per_address, options.trusted_proxies}, &metrics_),
+        server_({options.max_connections, options.max_connections_per_address, options.trusted_proxies,
+                 size_t{options.body_memory_mib} << 20},
+                &metrics_),
         admin_server_(ConnectionLimits(), &metrics_),
         questions_(kQuestionsAtOnce, kMaxQuestionsWaiting) {}
 
@@ -124,6 +126,7 @@ class Service {
     metrics_.Set(Gauge::kLag, health_.LagS());
     metrics_.Set(Gauge::kIngestConnections, static_cast<int64_t>(server_.open_connections()));
     metrics_.Set(Gauge::kAdminConnections, static_cast<int64_t>(admin_server_.open_connections()));
+    metrics_.Set(Gauge::kBodyBytes, static_cast<int64_t>(server_.body_bytes()));
     metrics_.Set(Gauge::kResidentBytes, ResidentBytes());
     return metrics_.PrometheusText();
   }

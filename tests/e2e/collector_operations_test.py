@@ -13,7 +13,7 @@ import time
 import unittest
 
 import collector_driver as base
-from collector_driver import ACCEPTED, CLOSED, DUPLICATE, batch, connection
+from collector_driver import ACCEPTED, CLOSED, DUPLICATE, batch, connection, until
 
 DEPLOY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../samples/collector/deploy")
 
@@ -27,14 +27,6 @@ def ask(port, path, method="GET"):
         return answer.status, answer.headers, answer.read()
     finally:
         client.close()
-
-
-def until(condition, what, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError("waited in vain for " + what)
-        time.sleep(0.02)
 
 
 class Configuration(base.CollectorTest):

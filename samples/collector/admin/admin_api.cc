@@ -57,9 +57,7 @@ void AdminApi::Handle(const HttpRequest& request, const RespondFn& respond) cons
   if (question == nullptr) return finish(AnswerAtOnce(request));
   if (queue_->Add([this, question, text = request.query, finish] { finish(AnswerQuestion(question, text)); })) return;
   metrics_->Add(Counter::kQuestionsRefused);
-  HttpResponse busy = ErrorResponse(503, "too many questions wait; ask again");
-  busy.headers.emplace_back("Retry-After", "5");
-  finish(std::move(busy));
+  finish(TryLater(503, "too many questions wait; ask again", 5));
 }
 
 AdminApi::Question AdminApi::FindQuestion(const std::string& path) {

@@ -213,6 +213,10 @@ const std::vector<OptionRow>& OptionTable() {
       {kServe, "max-connections-per-address", "N", kOne, kOpen, "1000",
        TakeCount<&Options::max_connections_per_address, 0, 1000000>, "a number up to 1000000, 0 for none",
        "of them from one address, for IPv6 each /64; a trusted proxy may have all; 0: none"},
+      {kServe, "body-memory", "MIB", kOne, kOpen, "256", TakeCount<&Options::body_memory_mib, 1, 1000000>,
+       "a number from 1 to 1000000",
+       "for the bodies of uploads that come in, 256 KiB each at most; what goes beyond\nit is told to come again. One "
+       "address gets the part of it that it gets of the connections"},
       {kServe, "threads", "N", kOne, kOpen, "4", TakeCount<&Options::threads, 1, 256>, "a number from 1 to 256",
        "that speak HTTP and TLS"},
       {kServe, "stop-delay", "SECONDS", kOne, kOpen, "0", TakeCount<&Options::stop_delay_s, 0, 3600>,

@@ -51,6 +51,7 @@ struct Options {
   uint32_t rate_limit = 0;  // requests a second for each address, 0: none
   uint32_t max_connections = 0;
   uint32_t max_connections_per_address = 0;  // 0: no limit of its own
+  uint32_t body_memory_mib = 0;
   uint32_t threads = 0;
   uint32_t stop_delay_s = 0;  // keeps serving, but not ready, after the first signal
   uint32_t drain_s = 0;       // what is under way may take so long at the end

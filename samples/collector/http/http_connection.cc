@@ -6,11 +6,12 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/string.hpp>
+#include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/status.hpp>
-#include <boost/beast/http/string_body.hpp>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "samples/collector/log_line.h"
@@ -28,15 +29,15 @@ using Clock = std::chrono::steady_clock;
 constexpr uint32_t kMaxHeaderBytes = 16 * 1024;
 // A connection that waits for its next request holds this much, thousands of them at once.
 constexpr size_t kHeaderReadBytes = 4 * 1024;
-constexpr size_t kBodyReadBytes = 32 * 1024;
+// A body of this size takes no more than that, so it is taken whatever others hold: most clients' reports are smaller.
+constexpr size_t kSmallBodyBytes = kHeaderReadBytes;
 constexpr size_t kDrainReadBytes = 4 * 1024;
 constexpr seconds kHandshakeTimeout(10);
 constexpr seconds kIdleTimeout(30);
 constexpr seconds kRequestTimeout(30);
 constexpr seconds kLingerTimeout(2);
-constexpr const char* kTooLarge = "the body is larger than 256 KiB";
 
-using Message = http::request<http::string_body>;
+using Message = http::request<http::empty_body>;
 
 std::string Header(const Message& request, beast::string_view name) {
   const auto found = request.find(name);
@@ -52,7 +53,8 @@ std::string HeaderList(const Message& request, beast::string_view name) {
   return list;
 }
 
-HttpRequest ToRequest(Message message, const std::string& peer) {
+// All that is kept of a header: parsed, thousands of short lines take twenty times their bytes.
+HttpRequest ToRequest(const Message& message, const std::string& peer) {
   HttpRequest request;
   request.method = std::string(message.method_string());
   const std::string target(message.target());
@@ -66,7 +68,6 @@ HttpRequest ToRequest(Message message, const std::string& peer) {
   request.age = Header(message, "X-Whydrop-Age");
   request.forwarded_for = HeaderList(message, "X-Forwarded-For");
   request.peer = peer;
-  request.body = std::move(message.body());
   return request;
 }
 
@@ -164,77 +165,100 @@ class HttpConnection : public OpenConnection, public std::enable_shared_from_thi
     // One deadline for the whole header, however slowly its bytes drip in; the body gets another.
     ExpireAfter(kIdleTimeout);
     idle_ = true;
-    reads_body_ = false;
     head_ = false;
-    Parse();
+    ParseHeader();
   }
 
-  bool HasEnough() const { return reads_body_ ? parser_->is_done() : parser_->is_header_done(); }
-
-  void Parse() {
-    while (!HasEnough() && buffer_.size() != 0) {
-      error_code error;
-      const size_t used = parser_->put(buffer_.data(), error);
-      buffer_.consume(used);
-      if (error && error != http::error::need_more) return RefuseUnparsed(error);
-      if (used == 0) break;
-    }
-    if (!HasEnough()) return ReadMore();
-    reads_body_ ? Handle() : OnHeader();
+  void ParseHeader() {
+    error_code error;
+    if (buffer_.size() != 0) buffer_.consume(parser_->put(buffer_.data(), error));
+    if (error && error != http::error::need_more) return RefuseUnparsed(error);
+    if (parser_->is_header_done()) return OnHeader();
+    // The parser refuses a header before the buffer is full of it.
+    Read(buffer_.prepare(kHeaderReadBytes), [this](size_t size) {
+      buffer_.commit(size);
+      ParseHeader();
+    });
   }
 
-  void ReadMore() {
-    const size_t room = buffer_.max_size() - buffer_.size();
-    if (room == 0) return Refuse(413, kTooLarge);
-    stream_->ReadSome(buffer_.prepare(std::min(room, reads_body_ ? kBodyReadBytes : kHeaderReadBytes)),
-                      [self = shared_from_this()](error_code error, size_t size) {
-                        self->buffer_.commit(size);
-                        if (!error) return self->Parse();
-                        self->idle_ = false;
-                        if (self->expired_) self->context_.metrics->Add(Counter::kTimedOut);
-                      });
+  // `then` is called with the number of bytes that came, unless the connection ends.
+  template <typename Then>
+  void Read(asio::mutable_buffer where, Then then) {
+    stream_->ReadSome(where, [self = shared_from_this(), then](error_code error, size_t size) {
+      if (!error) return then(size);
+      self->idle_ = false;
+      if (self->expired_) self->context_.metrics->Add(Counter::kTimedOut);
+    });
   }
 
   void RefuseUnparsed(error_code error) {
     if (error == http::error::header_limit) return Refuse(431, "the header is larger than 16 KiB");
-    if (error == http::error::body_limit) return Refuse(413, kTooLarge);
+    if (error == http::error::body_limit) return Refuse(413, "the body is larger than 256 KiB");
     Refuse(400, "this is not HTTP/1.1: " + error.message());
   }
 
   void OnHeader() {
     idle_ = false;
-    const auto& request = parser_->get();
-    const bool has_body = request.method() == http::verb::post || request.method() == http::verb::put;
-    if (has_body && !parser_->content_length()) return Refuse(411, "a Content-Length header is needed");
-    ExpireAfter(kRequestTimeout);
-    reads_body_ = true;
-    parser_->eager(true);
-    if (beast::iequals(request[http::field::expect], "100-continue")) {
-      return Send("HTTP/1.1 100 Continue\r\n\r\n", &HttpConnection::Parse);
+    const Message& header = parser_->get();
+    const bool has_body = header.method() == http::verb::post || header.method() == http::verb::put;
+    if ((has_body && !parser_->content_length()) || parser_->chunked()) {
+      return Refuse(411, "a Content-Length header is needed");
     }
-    Parse();
+    const auto body_bytes = static_cast<size_t>(parser_->content_length().value_or(0));
+    if (body_bytes > kSmallBodyBytes && !context_.connections->TakeBody(this, body_bytes)) return RefuseBody();
+    const bool waits = beast::iequals(header[http::field::expect], "100-continue");
+    keep_alive_ = header.keep_alive();
+    head_ = header.method() == http::verb::head;
+    request_ = ToRequest(header, peer_);
+    parser_.reset();
+    BeginBody(body_bytes);
+    waits ? Send("HTTP/1.1 100 Continue\r\n\r\n", &HttpConnection::ReadBody) : ReadBody();
+  }
+
+  void BeginBody(size_t bytes) {
+    ExpireAfter(kRequestTimeout);
+    request_.body.resize(bytes);
+    body_read_ = asio::buffer_copy(asio::buffer(request_.body), buffer_.data());
+    buffer_.consume(body_read_);
+    // A connection that waits for its next request holds no more than what came of it.
+    buffer_.shrink_to_fit();
+  }
+
+  void ReadBody() {
+    if (body_read_ == request_.body.size()) return Handle();
+    Read(asio::buffer(request_.body) + body_read_, [this](size_t size) {
+      body_read_ += size;
+      ReadBody();
+    });
   }
 
   void Handle() {
-    Message message = parser_->release();
-    parser_.reset();
-    // A connection that waits for its next request holds no more than what came of it.
-    buffer_.shrink_to_fit();
-    keep_alive_ = message.keep_alive();
-    head_ = message.method() == http::verb::head;
     // The store answers from its own thread, once the batch is durable; no time-out cuts that short.
     ExpireNever();
-    (*context_.handler)(ToRequest(std::move(message), peer_), [self = shared_from_this()](HttpResponse response) {
+    (*context_.handler)(std::exchange(request_, HttpRequest()), [self = shared_from_this()](HttpResponse response) {
       asio::post(self->Executor(), [self, response = std::move(response)]() mutable { self->Answer(response); });
     });
+    // Who waits for the store holds what was made of the body, not the body.
+    if (body_read_ > kSmallBodyBytes) context_.connections->GiveBodyBack(this);
+  }
+
+  void RefuseBody() {
+    context_.metrics->Add(Counter::kRefusedBodies);
+    LogWarning("bodies", "the memory for bodies is used up, in all or for one address: an upload was refused");
+    RefuseWith(TryLater(503, "too much is being uploaded at the moment; send it again", kRequestTimeout.count()));
   }
 
   void Refuse(unsigned status, const std::string& message) {
     context_.metrics->Add(Counter::kMalformed);
+    RefuseWith(ErrorResponse(status, message));
+  }
+
+  void RefuseWith(const HttpResponse& response) {
     idle_ = false;
     keep_alive_ = false;
     refused_ = true;
-    Answer(ErrorResponse(status, message));
+    parser_.reset();
+    Answer(response);
   }
 
   void Answer(const HttpResponse& response) {
@@ -282,14 +306,15 @@ class HttpConnection : public OpenConnection, public std::enable_shared_from_thi
   Clock::time_point wakes_ = Clock::time_point::max();     // the timer, if it is set
   bool expired_ = false;
   std::string peer_;
-  beast::flat_buffer buffer_{kMaxHeaderBytes + kMaxBodyBytes};
-  std::optional<http::request_parser<http::string_body>> parser_;
+  beast::flat_buffer buffer_{kMaxHeaderBytes + kHeaderReadBytes};
+  std::optional<http::request_parser<http::empty_body>> parser_;
+  HttpRequest request_;  // once its header has come
+  size_t body_read_ = 0;
   std::string sending_;
   std::vector<char> drain_;
   size_t drained_ = 0;
   bool added_ = false;
-  bool idle_ = false;        // waits for a request: may be ended without loss
-  bool reads_body_ = false;  // the header is done
+  bool idle_ = false;  // waits for a request: may be ended without loss
   bool keep_alive_ = false;
   bool head_ = false;
   bool refused_ = false;

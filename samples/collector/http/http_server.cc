@@ -27,6 +27,12 @@ HttpResponse ErrorResponse(unsigned status, const std::string& message) {
   return response;
 }
 
+HttpResponse TryLater(unsigned status, const std::string& message, int64_t after_s) {
+  HttpResponse response = ErrorResponse(status, message);
+  response.headers.emplace_back("Retry-After", std::to_string(after_s));
+  return response;
+}
+
 class HttpServer::Impl {
  public:
   Impl(ConnectionLimits limits, Metrics* metrics) : metrics_(metrics), connections_(std::move(limits)) {}
@@ -72,7 +78,7 @@ class HttpServer::Impl {
     return left;
   }
 
-  size_t open_connections() const { return connections_.size(); }
+  const ConnectionSet& connections() const { return connections_; }
 
  private:
   struct Listener {
@@ -129,6 +135,7 @@ int64_t HttpServer::LoadCertificate(const std::string& chain_file, const std::st
 uint16_t HttpServer::Listen(ListenerConfig config) { return impl_->Listen(std::move(config)); }
 void HttpServer::Start(unsigned threads) { impl_->Start(threads); }
 size_t HttpServer::Stop(std::chrono::seconds drain) { return impl_->Stop(drain); }
-size_t HttpServer::open_connections() const { return impl_->open_connections(); }
+size_t HttpServer::open_connections() const { return impl_->connections().size(); }
+size_t HttpServer::body_bytes() const { return impl_->connections().body_bytes(); }
 
 }  // namespace whydrop::collector

@@ -20,8 +20,6 @@
 
 namespace whydrop::collector {
 
-inline constexpr size_t kMaxBodyBytes = 256 * 1024;
-
 struct HttpRequest {
   std::string method;
   std::string path;
@@ -45,6 +43,7 @@ struct HttpResponse {
 
 // {"error": message}
 HttpResponse ErrorResponse(unsigned status, const std::string& message);
+HttpResponse TryLater(unsigned status, const std::string& message, int64_t after_s);  // with Retry-After
 
 // Answers by calling `respond` once, from any thread, now or later.
 using RespondFn = std::function<void(HttpResponse)>;
@@ -76,6 +75,7 @@ class HttpServer {
   void Start(unsigned threads);
 
   size_t open_connections() const;
+  size_t body_bytes() const;  // set aside for the bodies of requests
 
   // Takes no more connections, closes idle ones and lets requests under way finish. Returns how many were cut at the
   // deadline.

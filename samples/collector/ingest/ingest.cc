@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <string_view>
 
 #include "samples/collector/ingest/batch_decoder.h"
 #include "samples/collector/ingest/inflate.h"
@@ -13,6 +14,7 @@ namespace whydrop::collector {
 namespace {
 
 constexpr int64_t kMaxAgeS = 400 * 86400;
+constexpr int64_t kRetryAfterS = 10;
 
 uint64_t SteadyMs() {
   const auto since = std::chrono::steady_clock::now().time_since_epoch();
@@ -47,12 +49,6 @@ HttpResponse AckResponse(const BatchKey& key, const BodyHash& sha256, v1::Ack::V
   return response;
 }
 
-HttpResponse TryLater(unsigned status, const std::string& message, int64_t after_s = 10) {
-  HttpResponse response = ErrorResponse(status, message);
-  response.headers.emplace_back("Retry-After", std::to_string(after_s));
-  return response;
-}
-
 const char* InflateError(InflateResult result) {
   if (result == InflateResult::kTrailing) return "the body has bytes behind its one gzip member";
   return "the body is not gzip, damaged or cut short";
@@ -73,7 +69,7 @@ HttpResponse StoreResponse(StoreVerdict verdict, const BatchKey& key, const Body
       break;
   }
   metrics->Add(Counter::kUnavailable);
-  return TryLater(503, "the batch could not be stored; nothing of it was kept, send it again");
+  return TryLater(503, "the batch could not be stored; nothing of it was kept, send it again", kRetryAfterS);
 }
 
 }  // namespace
@@ -109,7 +105,7 @@ void Ingest::Handle(HttpRequest request, const RespondFn& respond) {
   if (!rate_limit_.Take(SenderGroup(sender), SteadyMs())) {
     metrics_->Add(Counter::kRateLimited);
     LogWarning("rate_limit", "a sender is over its limit");
-    return respond(TryLater(429, "too many requests"));
+    return respond(TryLater(429, "too many requests", kRetryAfterS));
   }
   TakeBatch(request, respond);
 }
@@ -118,13 +114,13 @@ void Ingest::TakeBatch(const HttpRequest& request, const RespondFn& respond) {
   if (request.content_type.compare(0, 22, "application/x-protobuf") != 0) {
     return Refuse(Counter::kUnreadable, 415, "the Content-Type must be application/x-protobuf", respond);
   }
-  std::string body;
+  std::string content;
+  std::string_view body = request.body;
   InflateResult inflated = InflateResult::kOk;
   if (request.content_encoding == "gzip") {
-    inflated = InflateGzip(request.body, kMaxInflatedBytes, &body);
-  } else if (request.content_encoding.empty() || request.content_encoding == "identity") {
-    body = request.body;
-  } else {
+    inflated = InflateGzip(request.body, kMaxInflatedBytes, &content);
+    body = content;
+  } else if (!request.content_encoding.empty() && request.content_encoding != "identity") {
     return Refuse(Counter::kUnreadable, 415, "the Content-Encoding must be gzip or none", respond);
   }
   if (inflated == InflateResult::kTooLarge) {
@@ -198,7 +194,7 @@ bool Ingest::Authorize(const SessionInfo& session, const std::string& key, HttpR
 void Ingest::Refuse(Counter counter, unsigned status, const std::string& message, const RespondFn& respond) {
   metrics_->Add(counter);
   LogWarning("refused", message);
-  HttpResponse response = status == 503 ? TryLater(status, message) : ErrorResponse(status, message);
+  HttpResponse response = status == 503 ? TryLater(status, message, kRetryAfterS) : ErrorResponse(status, message);
   respond(std::move(response));
 }
 

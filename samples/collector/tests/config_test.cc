@@ -115,6 +115,7 @@ TEST_CASE("the three sources say every option with one meaning") {
                                                        {"SECONDS", "7"},
                                                        {"DAYS", "7"},
                                                        {"N", "7"},
+                                                       {"MIB", "7"},
                                                        {"LEVEL", "debug"},
                                                        {"FORMAT", "json"}};
   for (const OptionRow& row : OptionTable()) {
