@@ -3,6 +3,7 @@ alone or shards of replicas with a ZooKeeper, in a directory of their own. Nothi
 """
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -15,6 +16,7 @@ import urllib.request
 SERVER = "/usr/sbin/clickhouse-server"
 ZOOKEEPER_JAR = "/usr/share/java/zookeeper.jar"
 START_S = 60
+FIRST_PORT = 10000
 DATABASE = "whydrop"
 CLUSTER = "whydrop"
 
@@ -28,6 +30,10 @@ USERS = """<?xml version="1.0"?>
 """
 
 
+# Before a command: it ends when the process that started it does, however that ends.
+BOUND = ["setpriv", "--pdeathsig", "KILL"]
+
+
 class EngineError(RuntimeError):
     pass
 
@@ -37,12 +43,22 @@ def is_installed(cluster=False):
 
 
 def free_ports(count):
-    """Ports that nobody has now. They are held together, so that none is given twice."""
+    """Ports that nobody has now and that the system gives to nobody by itself, as it does for every connection that is
+    opened: who starts there a moment later, or again, still finds them free. They are held together, so that none is given
+    twice."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as text:
+        lowest, highest = map(int, text.read().split())
+    kept_back = [port for port in range(FIRST_PORT, 65536) if not lowest <= port <= highest]
+    random.shuffle(kept_back)
     held = []
     try:
-        for _ in range(count):
-            held.append(socket.socket())
-            held[-1].bind(("127.0.0.1", 0))
+        while len(held) < count:
+            one = socket.socket()
+            try:
+                one.bind(("127.0.0.1", kept_back.pop() if kept_back else 0))
+                held.append(one)
+            except OSError:
+                one.close()
         return [one.getsockname()[1] for one in held]
     finally:
         for one in held:
@@ -65,7 +81,7 @@ class Process:
         self._process = None
 
     def start(self):
-        bound = [] if self.outlives else ["setpriv", "--pdeathsig", "KILL"]
+        bound = [] if self.outlives else BOUND
         with open(os.path.join(self.directory, "output"), "ab") as output:
             self._process = subprocess.Popen(bound + self._command, cwd=self.directory, stdin=subprocess.DEVNULL, stdout=output,
                                              stderr=output, start_new_session=True)

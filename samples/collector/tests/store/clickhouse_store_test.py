@@ -18,7 +18,8 @@ CHDB = "@chdb/lib-linux-x64-gnu@26.5.3"
 
 
 def run(arguments, url):
-    return subprocess.run([arguments.program] + arguments.arguments, check=False,
+    # A stop may come before there is anything of it that could be ended by name.
+    return subprocess.run(engine.BOUND + [arguments.program] + arguments.arguments, check=False,
                           env={**os.environ, "WHYDROP_TEST_STORE": url}).returncode
 
 
@@ -27,7 +28,7 @@ def run_on_current(arguments, directory):
         os.makedirs(arguments.current, exist_ok=True)
         subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--silent", "--prefix", arguments.current, CHDB],
                        check=True)
-    server = subprocess.Popen([sys.executable, "-B", current_engine.__file__, arguments.current,
+    server = subprocess.Popen(engine.BOUND + [sys.executable, "-B", current_engine.__file__, arguments.current,
                                os.path.join(directory, "engine")], stdout=subprocess.PIPE, text=True)
     try:
         port = server.stdout.readline().split()[1]

@@ -71,12 +71,13 @@ class Ends(unittest.TestCase):
         self.await_end(lambda: is_running(pid))
 
     def test_a_runner_that_is_stopped_removes_what_it_made(self):
-        run = self.start(os.path.join(HERE, "clickhouse_store_test.py"), "/bin/sh", "--", "-c", "echo started; exec sleep 1000")
-        self.assertEqual(run.stdout.readline(), "started\n")
+        run = self.start(os.path.join(HERE, "clickhouse_store_test.py"), "/bin/sh", "--", "-c", "echo $$; exec sleep 1000")
+        program = int(run.stdout.readline())
         self.assertTrue(running_with(self.directory))
         run.send_signal(signal.SIGTERM)
         self.assertEqual(run.wait(END_S), 128 + signal.SIGTERM)
         self.await_end(lambda: running_with(self.directory))
+        self.await_end(lambda: is_running(program))
         self.assertEqual(os.listdir(self.directory), [])
 
 
