@@ -10,7 +10,7 @@
 namespace close_lab {
 namespace {
 
-constexpr uint32_t kFlushMs = 20000;
+constexpr uint32_t kFlushMs = 60000;
 constexpr uint32_t kNeverMs = 24 * 3600 * 1000;
 constexpr uint32_t kServerRingBytes = 1024 * 1024;
 constexpr uint32_t kConnections = 64;

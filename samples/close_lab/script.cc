@@ -13,7 +13,7 @@
 namespace close_lab {
 namespace {
 
-constexpr int kAnswerMs = 30000;
+constexpr int kAnswerMs = 90000;
 constexpr int kGoneMs = 30000;
 constexpr int kStepMs = 20;
 constexpr int kHearMs = 20000;

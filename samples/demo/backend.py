@@ -12,9 +12,9 @@ import urllib.request
 
 from processes import Program
 
-START_S = 20
-STOP_S = 30
-SETTLE_S = 60
+START_S = 60
+STOP_S = 90
+SETTLE_S = 120
 APP_ID = "whydrop-demo"
 
 

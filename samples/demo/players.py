@@ -10,7 +10,7 @@ import scenarios
 from processes import Program
 
 # Longer than any scenario lasts on a busy machine; a player that reaches it has failed.
-PATIENCE_S = 40
+PATIENCE_S = 90
 # The main loop must have stood still for 5 s to be called a hang.
 HANG_S = 7
 

@@ -65,6 +65,7 @@ class GameClient {
   void Perform();
   void Logout();
   void LeaveConnection();
+  bool IsSilent() const { return pings_ == game::kPingsBeforeWish && game::ClosesAtOnce(scenario_.wish); }
 
   const game::Scenario& scenario_;
   const game::Options& options_;
@@ -72,6 +73,7 @@ class GameClient {
   std::unique_ptr<Channel> channel_;
   int pongs_ = 0;
   bool performed_ = false;
+  int pings_ = 0;
   uint64_t pinged_ms_ = 0;
   uint64_t moved_ms_ = 0;
   uint64_t drain_deadline_ms_ = 0;  // 0: not draining
@@ -131,7 +133,7 @@ void GameClient::Frame() {
 void GameClient::OnMessage(const Message& message) {
   switch (message.type) {
     case MessageType::kPing:
-      channel_->Send(MessageType::kPong, message.payload);
+      if (!IsSilent()) channel_->Send(MessageType::kPong, message.payload);
       break;
     case MessageType::kPong:
       whydrop_conn_rtt(channel_->conn(), static_cast<uint32_t>(NowUs() - game::DecodeNumber(message.payload)));
@@ -152,6 +154,7 @@ void GameClient::OnMessage(const Message& message) {
 }
 
 void GameClient::SendWhatIsDue() {
+  if (IsSilent()) return;
   const uint64_t now_ms = game::NowMs();
   if (now_ms - moved_ms_ >= kMoveIntervalMs) {
     moved_ms_ = now_ms;
@@ -160,6 +163,7 @@ void GameClient::SendWhatIsDue() {
   // The last of a frame: a server that ends the connection at a ping finds nothing unread.
   if (now_ms - pinged_ms_ >= kPingIntervalMs) {
     pinged_ms_ = now_ms;
+    ++pings_;
     channel_->Send(MessageType::kPing, game::EncodeNumber(NowUs()));
   }
 }

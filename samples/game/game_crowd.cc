@@ -10,6 +10,7 @@
 
 #include "game/channel.h"
 #include "game/options.h"
+#include "game/protocol.h"
 
 namespace {
 
@@ -44,6 +45,7 @@ struct Player {
   Channel channel;
   bool stays = true;
   bool leaves = false;
+  bool is_closed_on = false;  // at its last ping
   int pongs = 0;
   bool awaits_pong = false;
   uint64_t pinged_ms = 0;
@@ -102,6 +104,7 @@ bool Crowd::ConnectOne(uint32_t number) {
   Player* player = players_.back().get();
   const uint32_t thrown_out = options_.GetNumber("--kicked", 0) + options_.GetNumber("--closed", 0);
   player->leaves = wish.empty() && number < thrown_out + options_.GetNumber("--leaving", 0);
+  player->is_closed_on = game::ClosesAtOnce(wish);
   player->stays = wish.empty() && !player->leaves;
   player->channel.Send(MessageType::kLogin, token + "\n" + wish);
   return net_poller_add(poller_, socket, player) == 0;
@@ -175,6 +178,8 @@ void Crowd::Tick(Player* player, uint64_t now_ms) {
     if (now_ms < player->deadline_ms) return;
     channel.Close(channel.announced());
     ++left_;
+  } else if (player->is_closed_on && player->pongs == game::kPingsBeforeWish) {
+    return;
   } else if (!player->awaits_pong && now_ms - player->pinged_ms >= ping_ms_) {
     player->awaits_pong = true;
     player->pinged_ms = now_ms;

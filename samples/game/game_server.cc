@@ -34,10 +34,8 @@ constexpr char kUsage[] =
 
 constexpr uint64_t kPingIntervalMs = 1000;
 constexpr uint64_t kDrainMs = 2000;
-constexpr uint32_t kFlushMs = 15000;
+constexpr uint32_t kFlushMs = 60000;  // only a collector that is slow makes use of it
 constexpr uint64_t kTickMs = 50;
-// A wish comes true when the player has played for a second or so.
-constexpr int kPingsBeforeWish = 3;
 
 volatile std::sig_atomic_t stop_requested = 0;
 extern "C" void RequestStop(int) { stop_requested = 1; }
@@ -161,7 +159,7 @@ void GameServer::OnMessage(Player* player, const Message& message) {
     }
     case MessageType::kPing:
       channel.Send(MessageType::kPong, message.payload);
-      if (++player->pings == kPingsBeforeWish) GrantWish(player);
+      if (++player->pings == game::kPingsBeforeWish) GrantWish(player);
       break;
     case MessageType::kMove:
       channel.Send(MessageType::kState, message.payload);

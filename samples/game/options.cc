@@ -7,7 +7,7 @@
 namespace game {
 namespace {
 
-constexpr uint32_t kFlushMs = 20000;
+constexpr uint32_t kFlushMs = 60000;
 
 enum class Kind { kUnknown, kFlag, kValue };
 

@@ -25,6 +25,8 @@ std::string EncodeMessage(MessageType type, const std::string& payload) {
   return out + payload;
 }
 
+bool ClosesAtOnce(const std::string& wish) { return wish == "close" || wish == "linger0"; }
+
 std::string EncodeNumber(uint64_t value) {
   std::string out;
   AppendBigEndian(value, sizeof value, &out);

@@ -29,6 +29,12 @@ struct Message {
 
 std::string EncodeMessage(MessageType type, const std::string& payload);
 
+// A player's wish comes true at this ping.
+inline constexpr int kPingsBeforeWish = 3;
+// Whether the server then closes without a word. Who wished that says nothing behind that ping: it could arrive where
+// nobody reads any more, and a reset would come of it.
+bool ClosesAtOnce(const std::string& wish);
+
 // A number as the 8 bytes of a ping. Reading anything shorter gives 0.
 std::string EncodeNumber(uint64_t value);
 uint64_t DecodeNumber(const std::string& payload);

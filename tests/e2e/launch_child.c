@@ -25,7 +25,7 @@ static void WHYDROP_CALL CountWarnings(int32_t level, const char *message, void 
 static int Upload(void) {
   whydrop_stats stats = {.struct_size = sizeof stats};
   whydrop_last_session last = {.struct_size = sizeof last};
-  const whydrop_result flushed = whydrop_flush(20000);
+  const whydrop_result flushed = whydrop_flush(100000);
   const whydrop_result found = whydrop_get_last_session(&last);
   whydrop_get_stats(&stats);
   printf("flush=%d sent=%llu waiting=%llu rejected=%llu lost=%llu last=%s storage=%d warnings=%d\n", (int)flushed,

@@ -89,7 +89,7 @@ static int Obey(const char *line, const char *prefix) {
   } else if (strncmp(line, "cost", 4) == 0) {
     TellCost();
   } else if (strncmp(line, "flush", 5) == 0) {
-    TellStats(whydrop_flush(30000));
+    TellStats(whydrop_flush(100000));
   } else {
     puts("what?");
   }
