@@ -153,11 +153,12 @@ int RunReopen(const char* dir, bool sockets) {
   return AreUntouched(taken, sockets) ? 0 : 94;
 }
 
-// How often somebody opens or lists the directory, or a file in it, within the time.
-int Visits(const std::string& directory, std::chrono::milliseconds time) {
+// How often somebody opens or lists the directory, or a file in it, while this is done.
+template <typename Action>
+int Visits(const std::string& directory, Action action) {
   const int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
   if (watch < 0 || inotify_add_watch(watch, directory.c_str(), IN_OPEN | IN_ACCESS | IN_CREATE) < 0) return -1;
-  std::this_thread::sleep_for(time);
+  action();
   alignas(inotify_event) char events[8192];
   const ssize_t size = read(watch, events, sizeof events);
   close(watch);
@@ -225,16 +226,11 @@ TEST_CASE("while no batch waits, the state directory is left in peace") {
   session.config.transport = [](const whydrop_request*, whydrop_response*, void*) {};
   REQUIRE(session.Start() == WHYDROP_OK);
   REQUIRE(whydrop_flush(20000) == WHYDROP_OK);
-  // The time itself is what is tested: four pulses and more.
   const std::string directory = dir.path() + "/test.game";
-  CHECK(Visits(directory, std::chrono::milliseconds(1300)) == 0);
+  // The time itself is what is tested: four pulses and more.
+  CHECK(Visits(directory, [] { std::this_thread::sleep_for(std::chrono::milliseconds(1300)); }) == 0);
   // What is counted here would have been seen.
-  std::thread flush([] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
-    whydrop_flush(20000);
-  });
-  CHECK(Visits(directory, std::chrono::milliseconds(1300)) > 0);
-  flush.join();
+  CHECK(Visits(directory, [] { whydrop_flush(20000); }) > 0);
 }
 
 int main(int argc, char** argv) {

@@ -6,6 +6,6 @@ function(whydrop_ring_kill source)
   whydrop_warnings(ring_kill_test)
   add_test(NAME crash.ring_kill COMMAND ring_kill_test ${ARGN})
   # The closing line, not only the exit code: a program that Wine cannot start ends with 0 and says nothing.
-  set_tests_properties(crash.ring_kill PROPERTIES TIMEOUT 300 LABELS crash
+  set_tests_properties(crash.ring_kill PROPERTIES TIMEOUT 900 LABELS crash
     PASS_REGULAR_EXPRESSION " [1-9][0-9]* commits witnessed, .* 0 wrong, 0 missing")
 endfunction()

@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -16,6 +17,7 @@
 
 #include "../unit/session/session_fixture.h"
 #include "respawn.h"
+#include "session/session.h"
 
 using whydrop_test::OutputOf;
 using whydrop_test::Spawn;
@@ -51,8 +53,13 @@ void WaitForWorker() {
 void HangThenKill() {
   WaitForWorker();
   whydrop_heartbeat();
-  // The time itself is what is tested here: a main loop that has stood still for longer than the limit.
-  std::this_thread::sleep_for(std::chrono::milliseconds(6500));
+  // Until the main loop has stood still for longer than the limit by the worker's signs of life. Where the worker too had
+  // to stand still, the time counts from there on.
+  whydrop::Session* session = whydrop::Session::Current();
+  const whydrop::LifePage* life = session == nullptr ? nullptr : session->writer().life();
+  while (life != nullptr && life->tick_ms.load() < std::max(life->heartbeat_ms.load(), life->suspend_end_ms.load()) + 5500) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
   kill(getpid(), SIGKILL);
 }
 

@@ -10,6 +10,9 @@ import tempfile
 import time
 
 
+PATIENCE_S = 120  # for what never happens, not for a busy machine
+
+
 class BrowserError(AssertionError):
     pass
 
@@ -98,20 +101,25 @@ class Browser:
     def _answer_held(self):
         while self._held:
             request = self._held.pop()
-            if self._fail_with:
-                status, body = self._fail_with
-                self.call("Fetch.fulfillRequest", requestId=request, responseCode=status,
-                          body=base64.b64encode(body.encode()).decode(),
-                          responseHeaders=[{"name": "Content-Type", "value": "application/json"}])
-            else:
-                self.call("Fetch.continueRequest", requestId=request)
+            try:
+                if self._fail_with:
+                    status, body = self._fail_with
+                    self.call("Fetch.fulfillRequest", requestId=request, responseCode=status,
+                              body=base64.b64encode(body.encode()).decode(),
+                              responseHeaders=[{"name": "Content-Type", "value": "application/json"}])
+                else:
+                    self.call("Fetch.continueRequest", requestId=request)
+            except BrowserError as error:
+                if "Invalid InterceptionId" not in str(error):  # the page has given the request up
+                    raise
 
     def release(self):
         self._answer_held()
         self._fail_with = None
         self.call("Fetch.disable")
+        self._held.clear()  # what came in meanwhile goes on by itself
 
-    def call(self, method, seconds=30, **parameters):
+    def call(self, method, seconds=PATIENCE_S, **parameters):
         self._number += 1
         message = {"id": self._number, "method": method, "params": parameters}
         if self._session:
@@ -127,14 +135,14 @@ class Browser:
                     raise BrowserError(method + ": " + answer["error"]["message"])
                 return answer["result"]
 
-    def run(self, expression, seconds=30):
+    def run(self, expression, seconds=PATIENCE_S):
         """The value of a JavaScript expression; a promise is awaited."""
         result = self.call("Runtime.evaluate", seconds, expression=expression, awaitPromise=True, returnByValue=True)
         if "exceptionDetails" in result:
             raise BrowserError(expression[:200] + ": " + json.dumps(result["exceptionDetails"])[:800])
         return result["result"].get("value")
 
-    def wait(self, expression, seconds=60):
+    def wait(self, expression, seconds=PATIENCE_S):
         """Until the expression is true, asked once a frame inside the page."""
         if self._fail_with:
             return self._wait_answering(expression, seconds)

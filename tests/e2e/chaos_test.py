@@ -52,7 +52,7 @@ class Exchange(http.server.BaseHTTPRequestHandler):
         if fate < self.server.loss / 2:
             return self.lose("the request")
         try:
-            client = http.client.HTTPConnection(self.server.collector_address, timeout=20)
+            client = http.client.HTTPConnection(self.server.collector_address, timeout=launch_driver.PATIENCE_S)
             client.request("POST", self.path, body, {name: self.headers[name] for name in self.headers})
             answer = client.getresponse()
             data = answer.read()
@@ -95,7 +95,7 @@ class Client:
                 child.wait(timeout=self._chance.random() * 0.05)  # the moment is what is tested
             except subprocess.TimeoutExpired:
                 child.kill()
-        out, _ = child.communicate(timeout=60)
+        out, _ = child.communicate(timeout=launch_driver.PATIENCE_S)
         return out.startswith("flush=0 ")
 
     def play(self, launch):
@@ -104,7 +104,7 @@ class Client:
         if ending == "wait":
             child.stdout.readline()
             child.kill()
-        child.communicate(timeout=60)
+        child.communicate(timeout=launch_driver.PATIENCE_S)
         self.ended[CAUSES[ending]] += 1
 
     def live(self):

@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ import unittest
 
 COLLECTOR = None
 ACCEPTED, DUPLICATE, REJECTED, DISABLED = 1, 2, 3, 4
+PATIENCE_S = 120  # for what never happens, not for a busy machine
 
 
 def varint(value):
@@ -58,6 +58,14 @@ def read_message(data):
             value, at = data[at:at + value], at + value
         fields[tag >> 3] = value
     return fields
+
+
+def until(condition, what):
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError("waited in vain for " + what)
+        time.sleep(0.02)
 
 
 def session_id(name):
@@ -115,21 +123,6 @@ def batch(name, connections=(), app="game", version="1.0", role=0, rotation=0, p
     return message(fields) + extra
 
 
-def free_port():
-    """A port that nobody listened on a moment ago."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
-def until(condition, what, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError("waited in vain for " + what)
-        time.sleep(0.02)
-
-
 class Collector:
     """A running collector; `log` is a file for its stderr, `environment` is set beside this process's own."""
 
@@ -149,12 +142,12 @@ class Collector:
     def stop(self, how=signal.SIGTERM):
         if self.process.poll() is None:
             self.process.send_signal(how)
-        code = self.process.wait(timeout=30)
+        code = self.process.wait(timeout=PATIENCE_S)
         self.process.stdout.close()
         return code
 
     def connect(self):
-        return http.client.HTTPConnection("127.0.0.1", self.ingest_port, timeout=30)
+        return http.client.HTTPConnection("127.0.0.1", self.ingest_port, timeout=PATIENCE_S)
 
     def post_raw(self, body, client=None, path="/v1/batches", **headers):
         sent = {"Content-Type": "application/x-protobuf"}
@@ -181,7 +174,7 @@ class Collector:
         return ack[3]
 
     def get(self, path):
-        client = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=60)
+        client = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=PATIENCE_S)
         client.request("GET", path)
         answer = client.getresponse()
         data = answer.read()
@@ -225,7 +218,7 @@ class CollectorTest(unittest.TestCase):
         return collector
 
     def fails(self, *flags):
-        run = subprocess.run([COLLECTOR, *flags], capture_output=True, text=True, timeout=20)
+        run = subprocess.run([COLLECTOR, *flags], capture_output=True, text=True, timeout=PATIENCE_S)
         return run.returncode, run.stderr
 
 

@@ -137,11 +137,12 @@ class Addresses(base.CollectorTest):
             process.stdout.close()
 
     def answers(self, collector, sender_of):
-        return [collector.post(batch("r%d" % n), X_Forwarded_For=sender_of(n)) for n in range(8)]
+        """Of requests that are refused without a look at the disk: a slow one would make pauses that the limit allows."""
+        return [collector.post_raw(b"\xff", X_Forwarded_For=sender_of(n))[0] for n in range(8)]
 
     def test_behind_a_trusted_proxy_the_limit_is_the_senders(self):
         trusting = self.start("--rate-limit", "1", "--trusted-proxy", "127.0.0.0/8")
-        self.assertNotIn(429, self.answers(trusting, lambda n: "6.6.6.6, 198.51.100.%d" % n))
+        self.assertEqual(set(self.answers(trusting, lambda n: "6.6.6.6, 198.51.100.%d" % n)), {400})
         self.assertIn(429, self.answers(trusting, lambda n: "6.6.6.%d, 203.0.113.1" % n))
         self.assertIn(429, self.answers(trusting, lambda n: "2001:db8::%d" % n))
 
@@ -277,7 +278,7 @@ class Kill(SmallDisk):
         for number in range(1, rounds + 1):
             collector = base.Collector(self.room, "--rate-limit", "0", "--join-window", "2")
             threads, first = senders.start(collector)
-            self.assertTrue(first.wait(60))
+            self.assertTrue(first.wait(base.PATIENCE_S))
             if number % self.FULL_DISK_EVERY == 0:
                 before = senders.refused
                 self.fill(64)

@@ -8,12 +8,16 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import sys
 import threading
 import time
 import unittest
 
 import collector_driver as base
 from collector_driver import ACCEPTED, CLOSED, DUPLICATE, batch, connection, until
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "samples", "demo"))
+from engine import free_ports  # noqa: E402
 
 DEPLOY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../samples/collector/deploy")
 
@@ -83,7 +87,10 @@ class Configuration(base.CollectorTest):
             self.assertEqual(set(seen), {("us", "top?@%:/secret")})
         with self.subTest("an engine that is away"):
             log = self.path("log")
-            collector = self.start(store_url=written.format(base.free_port()), log=log)
+            away = socket.socket()
+            self.addCleanup(away.close)
+            away.bind(("127.0.0.1", 0))  # bound, and it never listens: the one port that surely refuses
+            collector = self.start(store_url=written.format(away.getsockname()[1]), log=log)
             self.assertEqual(collector.post(batch("a")), ACCEPTED)
             told = collector.line + "".join(ask(collector.admin_port, path)[2].decode()
                                             for path in ("/readyz", "/metrics", "/v1/freshness", "/v1/attribution"))
@@ -187,7 +194,7 @@ class Readiness(base.CollectorTest):
         lock = sqlite3.connect(self.path("store.db"), isolation_level=None)
         self.addCleanup(lock.close)
         lock.execute("BEGIN EXCLUSIVE")
-        port = base.free_port()
+        (port,) = free_ports(1)
         process = subprocess.Popen([base.COLLECTOR, "--listen", "127.0.0.1:%d" % port, "--admin-listen", "127.0.0.1:0",
                                     "--store", "sqlite:" + self.path("store.db")],
                                    stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)

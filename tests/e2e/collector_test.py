@@ -176,9 +176,9 @@ class Hostile(CollectorTest):
 
     def test_senders_beyond_the_rate_limit_are_told_to_wait(self):
         collector = self.start("--rate-limit", "1")
-        answers = [collector.post(batch("r%d" % n)) for n in range(10)]
-        self.assertIn(429, answers)
-        self.assertEqual(answers[0], ACCEPTED)
+        self.assertEqual(collector.post(batch("r")), ACCEPTED)
+        # Refused without a look at the disk: a slow one would make pauses that the limit allows.
+        self.assertEqual({collector.post_raw(b"\xff")[0] for _ in range(10)}, {400, 429})
 
     def test_bad_questions_name_the_parameter(self):
         collector = self.start()
@@ -213,7 +213,7 @@ class Operation(CollectorTest):
         threads = [threading.Thread(target=run, args=(w,)) for w in range(6)]
         for thread in threads:
             thread.start()
-        self.assertTrue(enough.wait(60))
+        self.assertTrue(enough.wait(collector_driver.PATIENCE_S))
         code = collector.stop(how)
         stop.set()
         for thread in threads:

@@ -12,7 +12,7 @@ import time
 import unittest
 
 import collector_driver as base
-from collector_driver import ACCEPTED, RESET, batch, connection, crashed
+from collector_driver import ACCEPTED, RESET, batch, connection, crashed, until
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "samples", "demo"))
 from engine import Engine, end_on_sigterm  # noqa: E402
@@ -25,14 +25,6 @@ def lines(count, start=0):
     now = int(time.time()) - 1000
     return HEAD + "".join("%d,t%d,gate-%d,%s\n" % (now - n % 500, n, n % 3, ("104,recv,,,,", ",,1,,,", ",,,1,kick,7")[n % 3])
                           for n in range(start, start + count))
-
-
-def until(condition, seconds=120):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError("waited in vain")
-        time.sleep(0.1)
 
 
 class Transfer(base.CollectorTest):
@@ -207,9 +199,9 @@ class ImportIntoClickHouse(Transfer):
         self.engine.wait(self.engine.nodes[0])
         # What the imports had no time to judge is left to them for half a minute.
         collector = self.start(store_url=self.store_url())
-        until(lambda: collector.json("/v1/attribution")["connections"] >= 5000)
+        until(lambda: collector.json("/v1/attribution")["connections"] >= 5000, "what the imports left")
         asked = time.time()
-        until(lambda: collector.json("/v1/freshness")["complete_until_unix_s"] > asked)
+        until(lambda: collector.json("/v1/freshness")["complete_until_unix_s"] > asked, "complete answers")
         self.assertEqual(collector.json("/v1/attribution")["connections"], 5000)
 
 

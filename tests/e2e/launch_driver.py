@@ -11,6 +11,7 @@ import threading
 import unittest
 import urllib.request
 
+PATIENCE_S = 120  # for what never happens, not for a busy machine
 CHILD = COLLECTOR = None  # set by the test's main program
 
 
@@ -34,7 +35,7 @@ class Collector:
         self.drain.start()
 
     def get(self, path):
-        with urllib.request.urlopen(self.admin + path, timeout=10) as answer:
+        with urllib.request.urlopen(self.admin + path, timeout=PATIENCE_S) as answer:
             return json.load(answer)
 
     def causes(self):
@@ -46,7 +47,7 @@ class Collector:
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(timeout=20)
+        self.process.wait(timeout=PATIENCE_S)
         self.drain.join()
         self.process.stdout.close()
 
@@ -69,22 +70,22 @@ class LaunchTest(unittest.TestCase):
     def end(child):
         if child.poll() is None:
             child.kill()
-            child.wait(timeout=10)
+            child.wait(timeout=PATIENCE_S)
         child.stdout.close()
 
     def run_to_end(self, ending, token="t"):
         child = self.launch(ending, token)
-        child.communicate(timeout=30)
+        child.communicate(timeout=PATIENCE_S)
         return child.returncode
 
     def upload(self, url=None):
-        out, _ = self.launch("upload", url=url).communicate(timeout=60)
+        out, _ = self.launch("upload", url=url).communicate(timeout=PATIENCE_S)
         return dict(pair.split("=") for pair in out.split())
 
     def kill(self, child):
         self.await_ready(child)
         child.kill()
-        child.wait(timeout=10)
+        child.wait(timeout=PATIENCE_S)
 
     def await_ready(self, child):
         self.assertEqual(child.stdout.readline(), "ready\n")

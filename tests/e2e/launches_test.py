@@ -64,7 +64,7 @@ class Launches(launch_driver.LaunchTest):
         self.upload()
         self.assertEqual(self.collector.causes(), {"client_killed": 1})
         second.kill()
-        second.wait(timeout=10)
+        second.wait(timeout=launch_driver.PATIENCE_S)
         self.upload()
         self.upload()
         self.assertEqual(self.collector.causes(), {"client_killed": 2})
@@ -95,7 +95,7 @@ class Launches(launch_driver.LaunchTest):
             for child in waiting:
                 self.kill(child)
             for child in uploads:
-                child.communicate(timeout=60)
+                child.communicate(timeout=launch_driver.PATIENCE_S)
         self.upload()
         self.assertEqual(self.collector.causes(), {"client_killed": truth})
 

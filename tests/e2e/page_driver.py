@@ -10,7 +10,7 @@ import time
 import unittest
 
 import collector_driver
-from browser import Browser
+from browser import PATIENCE_S, Browser
 
 SOURCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "samples", "collector", "page")
 SCREENSHOTS = None  # where the pictures of the documents go, None: nowhere
@@ -59,7 +59,7 @@ class PageTest(unittest.TestCase):
 
     def await_problem(self):
         """Until the browser has told the problem that the class brings about."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE_S
         while not any(problem.startswith(self.brought_about) for problem in self.browser.problems):
             self.assertLess(time.monotonic(), deadline, self.browser.problems)
             self.run_js("new Promise((resolve) => requestAnimationFrame(resolve))")
@@ -80,9 +80,8 @@ class PageTest(unittest.TestCase):
         self.browser.wait("document.querySelector('#connection .body').childElementCount && " + READY)
 
     def downloaded(self, name):
-        for _ in range(2000):
-            if name in self.browser.saved:
-                break
+        deadline = time.monotonic() + PATIENCE_S
+        while name not in self.browser.saved and time.monotonic() < deadline:
             self.run_js("new Promise((resolve) => requestAnimationFrame(resolve))")
         with open(os.path.join(self.browser.downloads, name), encoding="utf-8", newline="") as file:
             return file.read()

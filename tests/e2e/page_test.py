@@ -439,15 +439,20 @@ class Filled(PageTest):
         self.browser.wait("getComputedStyle(document.body).backgroundColor !== " + json.dumps(light))
         self.browser.wait(chart + " !== " + json.dumps(drawn))
 
-    def test_the_page_is_drawn_within_a_second_of_the_last_answer(self):
+    def test_the_page_costs_less_than_half_a_second_of_a_processor(self):
+        # What the clock on the wall says is a matter of what else the machine does, so it is only told.
+        self.browser.call("Performance.enable", timeDomain="threadTicks")
+        self.addCleanup(self.browser.call, "Performance.disable")
         self.open("?since=any")
+        spent = {one["name"]: one["value"] for one in self.browser.call("Performance.getMetrics")["metrics"]}
         late = self.run_js("performance.getEntriesByName('whydrop-drawn')[0].startTime - Math.max(...performance"
                            ".getEntriesByType('resource').filter((r) => /attribution|session_ends/.test(r.name))"
                            ".map((r) => r.responseEnd))")
         paint = self.run_js("performance.getEntriesByName('first-contentful-paint')[0].startTime")
-        print("first contentful paint %.0f ms, drawn %.0f ms after the answer" % (paint, late))
-        self.assertLess(late, 1000)
-        self.assertLess(paint, 2000)
+        print("first contentful paint %.0f ms, drawn %.0f ms after the answer, %.0f ms of a processor" %
+              (paint, late, 1000 * spent["TaskDuration"]))
+        self.assertGreater(spent["TaskDuration"], 0)
+        self.assertLess(spent["TaskDuration"], 0.5)
 
     def test_the_pictures_of_the_documents_can_be_made(self):
         directory = page_driver.SCREENSHOTS or os.path.join(self.directory.name, "pictures")

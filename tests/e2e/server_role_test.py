@@ -22,8 +22,11 @@ CHILD, COLLECTOR = sys.argv[1:3]
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import collector_driver as wire  # the batches of clients, encoded by hand
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "samples", "demo"))
+from engine import free_ports  # noqa: E402
+
 APP = "server.role"
-PATIENCE_S = 60
+PATIENCE_S = 120  # for what never happens, not for a busy machine
 
 
 class Collector:
@@ -32,7 +35,7 @@ class Collector:
     def __init__(self, directory, *flags):
         self._store = os.path.join(directory, "store.db")
         self._flags = flags
-        self._listen = "127.0.0.1:0"
+        self._listen = f"127.0.0.1:{free_ports(1)[0]}"
         self.start()
 
     def start(self):
@@ -41,12 +44,11 @@ class Collector:
              "--rate-limit", "0", *self._flags], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         found = re.search(r"ingest=(\S+) admin=(\S+)", self.process.stdout.readline())
         self.url, self.admin = found.group(1) + "/v1/batches", found.group(2)
-        self._listen = found.group(1).split("//")[1]
 
     def stop(self):
         if self.process.poll() is None:
             self.process.terminate()
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=PATIENCE_S)
         self.process.stdout.close()
 
     def get(self, path, **parameters):
@@ -112,14 +114,14 @@ class Server:
     def kill(self):
         if self.process.poll() is None:
             self.process.kill()
-        self.process.wait(timeout=10)
+        self.process.wait(timeout=PATIENCE_S)
         self.process.stdin.close()
         self.process.stdout.close()
 
     def quit(self):
         self.process.stdin.write("quit\n")
         self.process.stdin.close()
-        self.process.wait(timeout=20)
+        self.process.wait(timeout=PATIENCE_S)
         self.process.stdout.close()
 
 
@@ -248,8 +250,9 @@ class ServerRole(unittest.TestCase):
         self.post_clients(collector, [0], **dict(wire.RESET, outq_bytes=0))
         eventually(lambda: collector.causes().get("server_died") == 1, "the silent server was not missed")
         server.process.send_signal(18)  # SIGCONT
-        eventually(lambda: collector.causes().get("server_died") is None, "the server reported in vain")
-        self.assertEqual(sum(collector.causes().values()), 1)
+        # One look: a machine that stands still makes the server miss reports again.
+        eventually(lambda: "server_died" not in (causes := collector.causes()) and sum(causes.values()) == 1,
+                   "the server reported in vain")
 
 
 if __name__ == "__main__":

