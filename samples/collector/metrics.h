@@ -59,6 +59,7 @@ enum class Counter : size_t {
   X(kIngestConnections, "ingest_connections", "Open connections to the ingest address.") \
   X(kAdminConnections, "admin_connections", "Open connections to the admin address.")    \
   X(kBodyBytes, "body_memory_bytes", "Memory set aside for uploads that come in.")       \
+  X(kSpoolAside, "spool_files_aside", "Files of the spool that cannot be used now.")     \
   X(kResidentBytes, "resident_memory_bytes", "Memory of the process that is in RAM.")    \
   X(kStartTime, "start_time_seconds", "Unix time of the start.")                         \
   X(kCertificateEnd, "tls_certificate_end_time_seconds", "Unix time at which the certificate ends, 0 without one.")

@@ -362,7 +362,8 @@ class Metrics(base.CollectorTest):
         self.assertEqual(named - shown, set())
         # Whatever is not taken, or not whole, must wake somebody.
         losses = {name for name in shown if re.search("refused|unavailable|conflict|out_of_bounds|unreadable|unauthorized|"
-                                                      "limited|over_quota|malformed|failed|over_limit|overused|folded", name)}
+                                                      "limited|over_quota|malformed|failed|over_limit|overused|folded|"
+                                                      "damaged|lost|aside", name)}
         self.assertGreater(len(losses), 12)
         self.assertEqual(losses - named, set())
 

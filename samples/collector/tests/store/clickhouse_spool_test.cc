@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "samples/collector/store/clickhouse/spool/spool.h"
+#include "samples/collector/tests/store/spool_rows.h"
 
 using namespace whydrop;
 using namespace whydrop::collector;
@@ -20,6 +21,8 @@ using namespace whydrop::collector::clickhouse;
 namespace {
 
 namespace fs = std::filesystem;
+
+std::string Content(Spool* spool, Segment segment) { return Content(spool->Load(&segment)); }
 
 class SpoolFixture {
  public:
@@ -30,24 +33,10 @@ class SpoolFixture {
   }
   ~SpoolFixture() { fs::remove_all(directory); }
 
-  static SpooledBatch Rows(const std::string& bytes) {
-    SpooledBatch batch;
-    batch.received_s = 1700000000;
-    batch.rows = {{Table::kRecords, 7, bytes}};
-    return batch;
-  }
   std::unique_ptr<Spool> Open(uint64_t max_bytes = 1 << 20) {
     found.clear();
     return std::make_unique<Spool>(directory, max_bytes, &metrics, &found);
   }
-  static std::string Content(const std::vector<SpooledBatch>& batches) {
-    std::string all;
-    for (const SpooledBatch& batch : batches) {
-      for (const SpooledRow& row : batch.rows) all += row.bytes;
-    }
-    return all;
-  }
-  static std::string Content(Spool* spool, Segment segment) { return Content(spool->Load(&segment)); }
 
   std::vector<std::string> Files(const std::string& ending) const {
     std::vector<std::string> paths;
@@ -71,25 +60,26 @@ class SpoolFixture {
   uint64_t Lost() const { return metrics.Get(Counter::kSpoolLostBatches); }
   uint64_t Damaged() const { return metrics.Get(Counter::kSpoolDamagedBytes); }
   uint64_t Unfinished() const { return metrics.Get(Counter::kSpoolUnfinishedBytes); }
+  bool AreAside(int files) const {
+    const std::string line = "\nwhydrop_collector_spool_files_aside " + std::to_string(files) + "\n";
+    return metrics.PrometheusText().find(line) != std::string::npos;
+  }
+  // Of one batch, in a directory of the spool.
+  std::string WriteSegment(const std::string& place, const std::string& mark, const std::string& bytes) const {
+    static int age = 0;
+    std::string path = directory + "/" + place + "/170000000000" + std::to_string(1000 + ++age) + "-";
+    for (const char c : mark) path += {kDigits[static_cast<uint8_t>(c) >> 4], kDigits[c & 15]};
+    path += ".rows";
+    fs::create_directories(fs::path(path).parent_path());
+    WriteFile(path, Frame(mark, 0, Rows(bytes)) + EndFrame(mark, 1));
+    return path;
+  }
+  static constexpr char kDigits[] = "0123456789abcdef";
 
   std::string directory;
   Metrics metrics;
   std::vector<Segment> found;
 };
-
-// A file of three batches, with its end unless its collector was killed.
-const std::string kMark = "0123456789abcdef";
-std::vector<std::string> FramesOf(const std::vector<std::string>& batches) {
-  std::vector<std::string> frames;
-  for (const std::string& bytes : batches)
-    frames.push_back(Frame(kMark, static_cast<uint32_t>(frames.size()), SpoolFixture::Rows(bytes)));
-  return frames;
-}
-std::string InOne(const std::vector<std::string>& texts) {
-  std::string all;
-  for (const std::string& text : texts) all += text;
-  return all;
-}
 
 }  // namespace
 
@@ -107,119 +97,6 @@ TEST_CASE_FIXTURE(SpoolFixture, "what was appended is there for the next collect
   CHECK(Content(next.get(), found[1]) == "three");
   CHECK(found[0].received_s == 1700000000);
   CHECK(Lost() + Damaged() + Unfinished() == 0);
-}
-
-TEST_CASE("any byte of a segment that flips costs the batch it lies in, and is counted") {
-  const auto frames = FramesOf({"one", "two", "three"});
-  const std::string end = EndFrame(kMark, 3);
-  const std::string whole = InOne(frames) + end;
-  CHECK(SpoolFixture::Content(ReadFrames(whole, kMark).batches) == "onetwothree");
-  for (size_t at = 0; at < whole.size(); ++at) {
-    for (int bit = 0; bit < 8; ++bit) {
-      std::string bytes = whole;
-      bytes[at] = static_cast<char>(bytes[at] ^ (1 << bit));
-      const FramesRead read = ReadFrames(bytes, kMark);
-      std::vector<std::string> left = {"one", "two", "three"};
-      size_t hit = 0;
-      for (size_t before = at; hit < 3 && before >= frames[hit].size(); ++hit) before -= frames[hit].size();
-      if (hit < 3) left[hit].clear();
-      CAPTURE(at);
-      CAPTURE(bit);
-      REQUIRE(SpoolFixture::Content(read.batches) == InOne(left));
-      REQUIRE(read.written == 3);
-      // The last frame of all may as well be one that was never finished.
-      REQUIRE(read.damaged_bytes + read.unfinished_bytes == (hit < 3 ? frames[hit].size() : end.size()));
-      REQUIRE((hit == 3 || read.unfinished_bytes == 0));
-    }
-  }
-}
-
-TEST_CASE("a segment that was cut short keeps what is whole") {
-  const auto frames = FramesOf({"one", "two", "three"});
-  const std::string whole = InOne(frames) + EndFrame(kMark, 3);
-  for (size_t cut = 0; cut <= whole.size(); ++cut) {
-    const FramesRead read = ReadFrames(whole.substr(0, cut), kMark);
-    size_t kept = 0;
-    size_t bytes = 0;
-    while (kept < 3 && bytes + frames[kept].size() <= cut) bytes += frames[kept++].size();
-    CAPTURE(cut);
-    CHECK(read.batches.size() == kept);
-    CHECK(read.unfinished_bytes == (cut == whole.size() ? 0 : cut - bytes));
-    CHECK(read.damaged_bytes == 0);
-  }
-}
-
-TEST_CASE("a page of zeros, a piece that is gone, frames twice or in the wrong order cost what they cover") {
-  const auto frames = FramesOf({std::string(3000, 'a'), std::string(3000, 'b'), std::string(3000, 'c'), "d"});
-  std::string zeroed = InOne(frames) + EndFrame(kMark, 4);
-  zeroed.replace(4096, 4096, 4096, '\0');  // in b and c
-  FramesRead read = ReadFrames(zeroed, kMark);
-  CHECK(SpoolFixture::Content(read.batches) == std::string(3000, 'a') + "d");
-  CHECK(read.written == 4);
-  CHECK(read.damaged_bytes == frames[1].size() + frames[2].size());
-
-  read = ReadFrames(frames[0] + frames[1].substr(0, 500) + frames[3], kMark);
-  CHECK(SpoolFixture::Content(read.batches) == std::string(3000, 'a') + "d");
-  CHECK(read.written == 4);
-  CHECK(read.damaged_bytes == 500);
-
-  read = ReadFrames(frames[0] + frames[2] + frames[1] + frames[2] + frames[3], kMark);
-  CHECK(SpoolFixture::Content(read.batches) == std::string(3000, 'a') + std::string(3000, 'c') + "d");
-  CHECK(read.damaged_bytes == frames[1].size() + frames[2].size());
-
-  // The last page that a disk without power did not write.
-  read = ReadFrames(frames[3] + std::string(100, '\0'), kMark);
-  CHECK(read.unfinished_bytes == 100);
-  CHECK(read.damaged_bytes == 0);
-
-  read = ReadFrames(InOne(frames) + EndFrame(kMark, 4) + frames[3], kMark);
-  CHECK(read.batches.size() == 4);
-  CHECK(read.damaged_bytes == frames[3].size());
-}
-
-TEST_CASE("nothing that a batch holds passes for a frame, and no bytes do harm") {
-  // What the sender of a batch would write, if only he knew the mark.
-  const std::string forged = Frame("another mark 123", 1, SpoolFixture::Rows("forged"));
-  auto frames = FramesOf({"one", forged, "three"});
-  frames[1][20] ^= 1;
-  const FramesRead read = ReadFrames(InOne(frames), kMark);
-  CHECK(SpoolFixture::Content(read.batches) == "onethree");
-
-  const auto good = FramesOf({"one", "two"});
-  // A right frame around rows of no table.
-  SpooledBatch unknown = SpoolFixture::Rows("x");
-  unknown.rows[0].table = static_cast<Table>(9);
-  const std::string odd = Frame(kMark, 0, unknown);
-  const FramesRead around = ReadFrames(odd + good[1], kMark);
-  CHECK(SpoolFixture::Content(around.batches) == "two");
-  CHECK(around.damaged_bytes == odd.size());
-  CHECK(around.written == 2);
-  uint32_t seed = 1;
-  for (int round = 0; round < 20000; ++round) {
-    std::string bytes = InOne(good) + EndFrame(kMark, 2);
-    for (int changes = 1 + round % 8; changes > 0; --changes) {
-      seed = seed * 1664525 + 1013904223;
-      const size_t at = (seed >> 8) % bytes.size();
-      switch (seed % 3) {
-        case 0:
-          bytes[at] = static_cast<char>(seed >> 24);
-          break;
-        case 1:
-          bytes.erase(at, 1 + (seed >> 28));
-          break;
-        default:
-          bytes.insert(at, bytes.substr(bytes.size() - 1 - at));
-      }
-      if (bytes.empty()) bytes = kMark;
-    }
-    const FramesRead any = ReadFrames(bytes, kMark);
-    REQUIRE(any.batches.size() <= 2);
-    for (const SpooledBatch& batch : any.batches) {
-      const std::string content = SpoolFixture::Content({batch});
-      REQUIRE((content == "one" || content == "two"));
-    }
-  }
-  CHECK(ReadFrames("abc", "").damaged_bytes == 3);
 }
 
 TEST_CASE_FIXTURE(SpoolFixture,
@@ -392,6 +269,102 @@ TEST_CASE_FIXTURE(SpoolFixture, "segments keep their order under a clock that wa
   const auto last = Open();
   REQUIRE(found.size() == 2);
   CHECK(Content(last.get(), found[1]) == "the newest");
+}
+
+TEST_CASE_FIXTURE(SpoolFixture, "a segment tells the version of its rows where it begins and in its name") {
+  const auto spool = Open();
+  spool->Append({Rows("one")});
+  const std::string beginning = ReadFile(OnlyFile()).substr(0, 8);
+  CHECK(beginning == "whydrop\x01");
+  CHECK(fs::path(OnlyFile()).filename().string().find("-77687964726f7001") != std::string::npos);
+  CHECK(NewMark() != NewMark());
+  CHECK(VersionOf(NewMark()) == 1);
+  CHECK(VersionOf("whydrop\x02 of ours") == 2);
+  CHECK(VersionOf(kMark) == 0);
+  CHECK(VersionOf("whydrop") == 0);
+}
+
+TEST_CASE_FIXTURE(SpoolFixture, "a segment from before there were versions is used as it is") {
+  WriteSegment("0", kMark, "of no version");
+  const auto spool = Open();
+  REQUIRE(found.size() == 1);
+  CHECK(Content(spool.get(), found[0]) == "of no version");
+  CHECK(AreAside(0));
+}
+
+TEST_CASE_FIXTURE(SpoolFixture, "a newer collector's segment stays untouched where it lies, and is counted") {
+  const std::string newer =
+      "whydrop\x02"
+      "12345678";
+  const std::string here = WriteSegment("0", newer, "of tomorrow");
+  const std::string there = WriteSegment("gone", newer, "of tomorrow, too");
+  WriteSegment("gone", NewMark(), "of today");
+  const std::string bytes = ReadFile(here);
+  auto spool = Open();
+  REQUIRE(found.size() == 1);
+  CHECK(Content(spool.get(), found[0]) == "of today");
+  CHECK(AreAside(2));
+  std::vector<Segment> taken;
+  for (int i = 0; i < 3; ++i) spool->TakeOver(1000, &taken);
+  CHECK(taken.empty());
+  CHECK(AreAside(2));
+  CHECK(ReadFile(here) == bytes);
+  CHECK(fs::exists(there));
+  CHECK(Lost() + Damaged() + Unfinished() == 0);
+  // Its own collector takes it back.
+  fs::remove_all(directory + "/gone");
+  spool->TakeOver(1000, &taken);
+  CHECK(AreAside(1));
+  spool.reset();
+  CHECK(ReadFile(here) == bytes);
+}
+
+TEST_CASE_FIXTURE(SpoolFixture,
+                  "a disk that errs keeps no collector from starting, and what it read in vain is tried again") {
+  const std::string read_error = WriteSegment("0", NewMark(), "behind an error of reading");
+  const std::string open_error = WriteSegment("gone", NewMark(), "behind an error of opening");
+  WriteSegment("0", NewMark(), "whole");
+  for (const std::string& path : {read_error, open_error}) fs::rename(path, path + ".well");
+  fs::create_symlink("/proc/self/mem", read_error);                 // EIO
+  fs::create_symlink(fs::path(open_error).filename(), open_error);  // ELOOP
+  const auto spool = Open();
+  REQUIRE(found.size() == 1);
+  CHECK(Content(spool.get(), found[0]) == "whole");
+  CHECK(AreAside(2));
+  CHECK(fs::is_symlink(read_error));
+  CHECK(fs::is_symlink(open_error));
+  std::vector<Segment> taken;
+  spool->TakeOver(1000, &taken);
+  CHECK(taken.empty());
+  CHECK(AreAside(2));
+  for (const std::string& path : {read_error, open_error}) fs::rename(path + ".well", path);
+  spool->TakeOver(1000, &taken);
+  REQUIRE(taken.size() == 2);
+  CHECK(Content(spool.get(), taken[0]) == "behind an error of reading");
+  CHECK(Content(spool.get(), taken[1]) == "behind an error of opening");
+  CHECK(AreAside(0));
+  CHECK(Lost() + Damaged() + Unfinished() == 0);
+}
+
+TEST_CASE_FIXTURE(SpoolFixture,
+                  "a directory that belongs to somebody else is left to him, and what he left is counted") {
+  WriteSegment("0", NewMark(), "of the administrator's collector");
+  std::ofstream(directory + "/0/lock").flush();
+  fs::permissions(directory, fs::perms::all);
+  fs::permissions(directory + "/0/lock", fs::perms::none);
+  const uid_t self = geteuid();
+  if (self == 0) REQUIRE(seteuid(65534) == 0);
+  auto spool = Open();
+  CHECK(found.empty());
+  CHECK(AreAside(1));
+  spool->Append({Rows("one's own")});
+  CHECK(fs::path(spool->open().path).parent_path() == fs::path(directory + "/1"));
+  if (self == 0) REQUIRE(seteuid(0) == 0);
+  fs::permissions(directory + "/0/lock", fs::perms::owner_all);
+  std::vector<Segment> taken;
+  spool->TakeOver(1000, &taken);
+  CHECK(taken.size() == 1);
+  CHECK(AreAside(0));
 }
 
 TEST_CASE_FIXTURE(SpoolFixture, "a segment that cannot be read is an error, never an empty one") {

@@ -100,7 +100,7 @@ std::string Cluster::Ask(const std::string& sql, const ExternalTable* keys) {
 }
 
 void Cluster::InsertAt(Node* node, const std::string& table, const std::string& rows, const QuerySettings& extra) {
-  node->Insert("INSERT INTO " + Local(settings_, table) + " FORMAT RowBinary", rows, extra);
+  node->Insert(InsertInto(settings_, table) + "FORMAT RowBinary", rows, extra);
 }
 
 Node* Cluster::Insert(size_t shard, const std::string& table, const std::string& rows, const QuerySettings& extra) {

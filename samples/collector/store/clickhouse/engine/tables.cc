@@ -1,5 +1,7 @@
 #include "samples/collector/store/clickhouse/engine/tables.h"
 
+#include <sstream>
+
 namespace whydrop::collector::clickhouse {
 namespace {
 
@@ -116,6 +118,24 @@ std::string Local(const Settings& settings, const std::string& table) { return s
 
 std::string Everywhere(const Settings& settings, const std::string& table) {
   return Local(settings, table) + (settings.cluster.empty() ? "" : "_all");
+}
+
+std::vector<Column> ColumnsOf(const std::string& table) {
+  std::vector<Column> columns;
+  for (const Definition& definition : kTables) {
+    if (table != definition.name) continue;
+    std::istringstream text(definition.columns);
+    for (Column column; text >> column.name && std::getline(text >> std::ws, column.type, ',');) {
+      columns.push_back(column);
+    }
+  }
+  return columns;
+}
+
+std::string InsertInto(const Settings& settings, const std::string& table) {
+  std::string names;
+  for (const Column& column : ColumnsOf(table)) names += (names.empty() ? "" : ", ") + column.name;
+  return "INSERT INTO " + Local(settings, table) + " (" + names + ") ";
 }
 
 std::vector<std::string> SchemaStatements(const Settings& settings) {

@@ -69,8 +69,8 @@ void Rollup::Count(Node* node, const Day& day) {
   const std::string number = "toDate(" + std::to_string(day.number) + ")";
   const auto generation =
       static_cast<uint64_t>(std::max<int64_t>(MachineMs(), static_cast<int64_t>(day.generation) + 1));
-  node->Ask("INSERT INTO " + Local(settings, "counts") + " SELECT " + number + ", toUInt64(" +
-                std::to_string(generation) + "), * FROM (" + SelectDayCounts(settings, number) + ")",
+  node->Ask(InsertInto(settings, "counts") + "SELECT " + number + ", toUInt64(" + std::to_string(generation) +
+                "), * FROM (" + SelectDayCounts(settings, number) + ")",
             kOnePart);
 }
 

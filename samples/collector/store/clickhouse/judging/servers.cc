@@ -152,11 +152,10 @@ void Servers::Touch(const SessionKey& session, const Server& server, int64_t now
     Lag lag;
     Node* node = cluster_->Freshest(shard, &lag);
     if (node == nullptr) throw Unreachable("no node of shard " + std::to_string(shard + 1) + " answers");
-    node->Ask("INSERT INTO " + Local(settings, "work") + " SELECT toDate(" + std::to_string(now_s / kDayS) +
-              "), toUInt64(" + std::to_string(stamps_->Next(now_s)) + "), app_id, join_key, toUInt32(" +
-              std::to_string(owner_) + "), toUInt8(0) FROM " + Local(settings, "records") +
-              " WHERE app_id = " + Quote(session.first) + " AND session_id = " + Quote(session.second) +
-              " AND role = 1 AND open = 1 AND day >= toDate(" +
+    node->Ask(InsertInto(settings, "work") + "SELECT toDate(" + std::to_string(now_s / kDayS) + "), toUInt64(" +
+              std::to_string(stamps_->Next(now_s)) + "), app_id, join_key, toUInt32(" + std::to_string(owner_) +
+              "), toUInt8(0) FROM " + Local(settings, "records") + " WHERE app_id = " + Quote(session.first) +
+              " AND session_id = " + Quote(session.second) + " AND role = 1 AND open = 1 AND day >= toDate(" +
               std::to_string(std::max<int64_t>(server.started_s / kDayS - 1, 0)) + ")");
   }
 }

@@ -25,30 +25,26 @@ void Delivery::Send() {
   cluster_->Discover();
   if (ready_.empty()) return;
   if (cluster_->shards() == 0) throw Unreachable("no node has told its shard yet");
-  for (size_t left = ready_.size(); left > 0; --left) {
-    if (!SendSegment(&ready_.front(), Which::kFirst, 0)) {
-      std::rotate(ready_.begin(), ready_.begin() + 1, ready_.end());
+  for (; !ready_.empty(); ready_.pop_front()) {
+    Segment& segment = ready_.front();
+    try {
+      SendSegment(&segment, Which::kFirst, 0);
+    } catch (const SpoolError& error) {
+      spool_->SetAside(segment, error);
       continue;
     }
     // Without replicas there is no second node to wait for.
     if (cluster_->settings().cluster.empty()) {
-      spool_->Remove(ready_.front());
+      spool_->Remove(segment);
     } else {
-      held_.push_back({ready_.front(), Clock::now(), deaths_});
+      held_.push_back({segment, Clock::now(), deaths_});
     }
-    ready_.pop_front();
   }
 }
 
-bool Delivery::SendSegment(Segment* segment, Which which, int64_t now_s) {
+void Delivery::SendSegment(Segment* segment, Which which, int64_t now_s) {
   const size_t shards = cluster_->shards();
-  std::vector<SpooledBatch> batches;
-  try {
-    batches = spool_->Load(segment);
-  } catch (const SpoolError& error) {
-    LogWarning("spool", error.what());
-    return false;
-  }
+  const std::vector<SpooledBatch> batches = spool_->Load(segment);
   std::map<std::pair<Table, size_t>, std::string> blocks;
   for (const SpooledBatch& batch : batches) {
     for (const SpooledRow& row : batch.rows) {
@@ -65,7 +61,6 @@ bool Delivery::SendSegment(Segment* segment, Which which, int64_t now_s) {
       metrics_->Add(Counter::kBlocks);
     }
   }
-  return true;
 }
 
 void Delivery::CountDeaths() {
@@ -107,7 +102,12 @@ void Delivery::Confirm(int64_t now_s) {
   CountDeaths();
   for (Held& held : held_) {
     if (held.deaths == deaths_) continue;
-    if (!SendSegment(&held.segment, Which::kAgain, now_s)) continue;
+    try {
+      SendSegment(&held.segment, Which::kAgain, now_s);
+    } catch (const SpoolError& error) {
+      LogWarning("spool", error.what());
+      continue;
+    }
     held.sent = Clock::now();
     held.deaths = deaths_;
     metrics_->Add(Counter::kBlocksAgain);

@@ -27,7 +27,7 @@ class Delivery {
   void Add(Segment segment) { ready_.push_back(std::move(segment)); }
 
   // Sends what is ready, the oldest first. Throws StoreError when a shard takes nothing; the rest waits. A segment that
-  // cannot be read waits too, and holds up no other.
+  // cannot be read is set aside.
   void Send();
 
   // After everything that was sent has been judged: lets go what a second node has, sends again what may be lost.
@@ -47,8 +47,8 @@ class Delivery {
 
   // `again`: to be taken although the engine knows the block, with its work due anew.
   enum class Which { kFirst, kAgain };
-  // False: it cannot be read.
-  bool SendSegment(Segment* segment, Which which, int64_t now_s);
+  // Throws SpoolError if it cannot be read.
+  void SendSegment(Segment* segment, Which which, int64_t now_s);
   void CountDeaths();
   bool IsCopied(const Held& held);
 

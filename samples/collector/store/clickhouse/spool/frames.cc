@@ -10,6 +10,7 @@
 namespace whydrop::collector::clickhouse {
 namespace {
 
+constexpr std::string_view kMagic = "whydrop";
 constexpr size_t kHeadBytes = kMarkBytes + 12;
 
 uint32_t Checksum(std::string_view number_and_length, std::string_view body) {
@@ -81,9 +82,14 @@ bool IsUnfinished(std::string_view rest, std::string_view mark, uint32_t next) {
 
 std::string NewMark() {
   std::random_device random;
-  RowWriter mark;
-  for (size_t i = 0; i < kMarkBytes; i += 4) mark.U32(random());
-  return mark.Take();
+  std::string mark(kMagic);
+  mark += static_cast<char>(kSchemaVersion);
+  return mark + RowWriter().U32(random()).U32(random()).Take();
+}
+
+uint8_t VersionOf(std::string_view mark) {
+  const bool tells = mark.size() == kMarkBytes && mark.substr(0, kMagic.size()) == kMagic;
+  return tells ? static_cast<uint8_t>(mark[kMagic.size()]) : 0;
 }
 
 std::string Frame(const std::string& mark, uint32_t number, const SpooledBatch& batch) {

@@ -3,9 +3,15 @@
 //   frame   mark, 16 bytes | number, 4 | length of the body, 4 | CRC-32C of number, length and body, 4 | body
 //   end     a frame without a body, whose number is how many there are: the file was closed
 //
-// Numbers are little-endian and count from 0. The mark is random, the same in the whole file, and a part of the file's
-// name: behind damage the next frame begins where it stands again. Who sends batches cannot know it, so nothing in a
-// batch passes for a frame.
+//   mark    "whydrop", 7 | version of the rows, 1 | random, 8
+//
+// Numbers are little-endian and count from 0. The mark is the same in the whole file, and a part of the file's name:
+// behind damage the next frame begins where it stands again. Who sends batches cannot know it, so nothing in a batch
+// passes for a frame.
+//
+// So a file begins with a magic and a version, its name tells both too, and no flipped bit makes one version of
+// another. The version is that of the tables for which the rows were made (tables.h). A mark without the magic is of
+// version 0: all of it random, rows as those of version 1.
 //
 // Thread rule: pure.
 #ifndef WHYDROP_COLLECTOR_CLICKHOUSE_FRAMES_H
@@ -34,6 +40,7 @@ struct SpooledBatch {
 
 inline constexpr size_t kMarkBytes = 16;
 std::string NewMark();
+uint8_t VersionOf(std::string_view mark);
 
 std::string Frame(const std::string& mark, uint32_t number, const SpooledBatch& batch);
 std::string EndFrame(const std::string& mark, uint32_t batches);

@@ -136,7 +136,7 @@ Spool::Spool(const std::string& directory, uint64_t max_bytes, Metrics* metrics,
   try {
     fs::create_directories(root_);
     LockDirectory();
-    TakeFrom(directory_, &everything, found);
+    TakeFiles(FilesIn(directory_, kEnding), &everything, found);
   } catch (const fs::filesystem_error& error) {
     throw StoreError("the spool '" + directory + "' cannot be used: " + error.what());
   }
@@ -158,25 +158,71 @@ Spool::~Spool() {
 void Spool::LockDirectory() {
   for (int number = 0; !lock_.held(); ++number) {
     directory_ = root_ + "/" + std::to_string(number);
-    fs::create_directories(directory_);
-    lock_ = DirectoryLock(directory_);
+    const bool is_new = fs::create_directory(directory_);
+    try {
+      lock_ = DirectoryLock(directory_);
+    } catch (const SpoolError& error) {
+      // Another user's, perhaps.
+      if (is_new) throw;
+      NoteAside(directory_, error.what());
+    }
   }
   SyncDirectory(root_);
 }
 
-// Of a directory that nobody else uses; what stands in another one than the own is moved.
-void Spool::TakeFrom(const std::string& directory, uint64_t* most_bytes, std::vector<Segment>* taken) {
-  for (const std::string& path : FilesIn(directory, kEnding)) {
+void Spool::NoteAside(const std::string& path, const std::string& why) {
+  if (aside_.insert(path).second) {
+    LogError("spool_aside", "what was acknowledged stays where it is and is tried again",
+             {{"file", path}, {"why", why}});
+  }
+  metrics_->Set(Gauge::kSpoolAside, static_cast<int64_t>(aside_.size()));
+}
+
+void Spool::SetAside(const Segment& segment, const SpoolError& why) {
+  NoteAside(segment.path, why.what());
+  bytes_ -= std::min<uint64_t>(bytes_, segment.bytes);
+}
+
+// Files of the own directory that were set aside, and one by one; of another one's what is not there any more is
+// forgotten, and the rest is found anew.
+std::vector<std::string> Spool::AsideHere() {
+  std::vector<std::string> here;
+  for (auto path = aside_.begin(); path != aside_.end();) {
+    const bool is_here = fs::path(*path).parent_path() == fs::path(directory_);
+    std::error_code unknown;
+    const bool is_gone = fs::symlink_status(*path, unknown).type() == fs::file_type::not_found;
+    if (is_here) here.push_back(*path);
+    path = is_gone && !is_here ? aside_.erase(path) : std::next(path);
+  }
+  return here;
+}
+
+// Its rows are known; what stands in another directory than the own is moved.
+Segment Spool::Find(const std::string& path) {
+  Segment segment;
+  segment.path = path;
+  segment.bytes = fs::file_size(path);
+  for (const SpooledBatch& batch : Load(&segment)) {
+    segment.rows += batch.rows.size();
+    segment.received_s = std::max(segment.received_s, batch.received_s);
+  }
+  segment.path = directory_ + "/" + fs::path(path).filename().string();
+  if (path != segment.path) fs::rename(path, segment.path);
+  return segment;
+}
+
+// Of directories that nobody else uses.
+void Spool::TakeFiles(const std::vector<std::string>& paths, uint64_t* most_bytes, std::vector<Segment>* taken) {
+  for (const std::string& path : paths) {
     if (*most_bytes == 0) return;
     Segment segment;
-    segment.path = path;
-    segment.bytes = fs::file_size(path);
-    for (const SpooledBatch& batch : Load(&segment)) {
-      segment.rows += batch.rows.size();
-      segment.received_s = std::max(segment.received_s, batch.received_s);
+    try {
+      segment = Find(path);
+    } catch (const std::runtime_error& error) {
+      NoteAside(path, error.what());
+      continue;
     }
-    segment.path = directory_ + "/" + fs::path(path).filename().string();
-    if (path != segment.path) fs::rename(path, segment.path);
+    aside_.erase(path);
     bytes_ += segment.bytes;
     *most_bytes -= std::min(*most_bytes, segment.bytes);
     if (segment.rows != 0) {
@@ -187,25 +233,38 @@ void Spool::TakeFrom(const std::string& directory, uint64_t* most_bytes, std::ve
   }
 }
 
+void Spool::TakeFrom(const std::string& other, uint64_t* most_bytes, std::vector<Segment>* taken) {
+  if (!fs::is_directory(other) || fs::equivalent(other, directory_)) return;
+  const std::vector<std::string> files = FilesIn(other, kEnding);
+  if (files.empty()) return;
+  const DirectoryLock lock(other);
+  if (!lock.held()) return;
+  const size_t before = taken->size();
+  TakeFiles(files, most_bytes, taken);
+  SyncDirectory(directory_);
+  const size_t segments = taken->size() - before;
+  metrics_->Add(Counter::kSegmentsTakenOver, segments);
+  if (segments == 0) return;
+  LogInfo("spool", "takes over what a collector left that is gone",
+          {{"directory", other}, {"segments", std::to_string(segments)}});
+}
+
 void Spool::TakeOver(uint64_t most_bytes, std::vector<Segment>* taken) {
   try {
+    TakeFiles(AsideHere(), &most_bytes, taken);
     for (const auto& entry : fs::directory_iterator(root_)) {
       const std::string other = entry.path().string();
-      if (!entry.is_directory() || fs::equivalent(other, directory_) || FilesIn(other, kEnding).empty()) continue;
-      const DirectoryLock lock(other);
-      if (!lock.held()) continue;
-      const size_t before = taken->size();
-      TakeFrom(other, &most_bytes, taken);
-      SyncDirectory(directory_);
-      const size_t segments = taken->size() - before;
-      metrics_->Add(Counter::kSegmentsTakenOver, segments);
-      if (segments == 0) continue;
-      LogInfo("spool", "takes over what a collector left that is gone",
-              {{"directory", other}, {"segments", std::to_string(segments)}});
+      try {
+        TakeFrom(other, &most_bytes, taken);
+        aside_.erase(other);
+      } catch (const std::runtime_error& error) {
+        NoteAside(other, error.what());
+      }
     }
   } catch (const fs::filesystem_error& error) {
     throw StoreError("the spool '" + root_ + "' cannot be searched: " + error.what());
   }
+  metrics_->Set(Gauge::kSpoolAside, static_cast<int64_t>(aside_.size()));
 }
 
 void Spool::OpenSegment() {
@@ -267,8 +326,13 @@ Segment Spool::Close() {
 }
 
 std::vector<SpooledBatch> Spool::Load(Segment* segment) {
+  const std::string mark = MarkOf(segment->path);
+  if (const int version = VersionOf(mark); version > kSchemaVersion) {
+    throw SpoolError("its rows are of version " + std::to_string(version) + ", and this collector knows those up to " +
+                     std::to_string(kSchemaVersion));
+  }
   const std::string bytes = ReadAll(segment->path);
-  FramesRead read = ReadFrames(bytes, MarkOf(segment->path));
+  FramesRead read = ReadFrames(bytes, mark);
   const bool was_damaged = segment->IsDamaged();
   segment->batches = std::max(segment->batches, read.written);
   const uint64_t missing = segment->bytes - std::min<uint64_t>(segment->bytes, bytes.size());

@@ -8,12 +8,16 @@
 // A damaged segment loses the batches that are damaged, not those behind them. It is counted, and when the rest is in
 // the engine it stays beside the others as NAME.damaged.
 //
+// A file that cannot be opened or read, or that a newer collector wrote, is left where it is, as it is: counted, and
+// tried again with each search for what others left.
+//
 // Thread rule: one thread appends and closes; everything else from any thread.
 #ifndef WHYDROP_COLLECTOR_CLICKHOUSE_SPOOL_H
 #define WHYDROP_COLLECTOR_CLICKHOUSE_SPOOL_H
 
 #include <atomic>
 #include <cstdint>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,7 +28,7 @@
 
 namespace whydrop::collector::clickhouse {
 
-// A file of the spool cannot be used; the engine has no part in it.
+// A file of the spool cannot be used now; the engine has no part in it.
 class SpoolError : public StoreError {
  public:
   using StoreError::StoreError;
@@ -76,12 +80,14 @@ class Spool {
   Segment Close();
 
   // The batches of a segment that are whole. Throws SpoolError if the file cannot be read, for want of a descriptor
-  // too: it stays then.
+  // too, or is of a newer collector: it stays then.
   std::vector<SpooledBatch> Load(Segment* segment);
   void Remove(const Segment& segment);
+  // For a while: TakeOver tries it again.
+  void SetAside(const Segment& segment, const SpoolError& why);
 
-  // Adds what collectors left that are gone, not much more than `most_bytes` of it. Throws StoreError; what it added
-  // before that is taken over all the same.
+  // Adds what collectors left that are gone, and what was set aside, not much more than `most_bytes` of it. Throws
+  // StoreError; what it added before that is taken over all the same.
   void TakeOver(uint64_t most_bytes, std::vector<Segment>* taken);
 
   uint64_t bytes() const { return bytes_; }
@@ -89,7 +95,11 @@ class Spool {
 
  private:
   void LockDirectory();
-  void TakeFrom(const std::string& directory, uint64_t* most_bytes, std::vector<Segment>* taken);
+  void TakeFiles(const std::vector<std::string>& paths, uint64_t* most_bytes, std::vector<Segment>* taken);
+  void TakeFrom(const std::string& other, uint64_t* most_bytes, std::vector<Segment>* taken);
+  Segment Find(const std::string& path);
+  void NoteAside(const std::string& path, const std::string& why);
+  std::vector<std::string> AsideHere();
   bool CutBack();
   void OpenSegment();
 
@@ -98,6 +108,7 @@ class Spool {
   Metrics* const metrics_;
   std::string directory_;  // in root_
   DirectoryLock lock_;
+  std::set<std::string> aside_;  // files, and directories of others, that could not be used
   int fd_ = -1;
   uint64_t next_name_ = 0;
   std::string mark_;  // of the open segment

@@ -1,0 +1,31 @@
+// Batches for a spool, and what is in them.
+#ifndef WHYDROP_COLLECTOR_TESTS_SPOOL_ROWS_H
+#define WHYDROP_COLLECTOR_TESTS_SPOOL_ROWS_H
+
+#include <string>
+#include <vector>
+
+#include "samples/collector/store/clickhouse/spool/frames.h"
+
+namespace whydrop::collector::clickhouse {
+
+inline const std::string kMark = "0123456789abcdef";
+
+inline SpooledBatch Rows(const std::string& bytes) {
+  SpooledBatch batch;
+  batch.received_s = 1700000000;
+  batch.rows = {{Table::kRecords, 7, bytes}};
+  return batch;
+}
+
+inline std::string Content(const std::vector<SpooledBatch>& batches) {
+  std::string all;
+  for (const SpooledBatch& batch : batches) {
+    for (const SpooledRow& row : batch.rows) all += row.bytes;
+  }
+  return all;
+}
+
+}  // namespace whydrop::collector::clickhouse
+
+#endif
