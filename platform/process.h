@@ -28,11 +28,12 @@ void RunAtExit(void (*hook)());
 // of a DLL): no lock may be waited for any more. Always false on Linux.
 bool OtherThreadsWereEnded();
 
-// Log-off and shutdown as the system tells of them: `on_notice` is called on a thread of the system or of ours, and again
-// when the user or another program calls the shutdown off. Once in the life of the process. On Linux there is no such
-// notice to a process: returns kUnsupported.
+// Log-off and shutdown as the system tells of them: `on_notice`, always the same, is called on a thread of the system or
+// of ours, and again when the user or another program calls the shutdown off. To be called about once a second, on one
+// thread at a time, because Windows tells programs with windows and those without in different ways, and which of them a
+// program is shows only in time. Linux tells a process of neither.
 enum class SessionEndNotice { kAnnounced, kCancelled };
-Status WatchSessionEnd(void (*on_notice)(SessionEndNotice notice));
+void WatchSessionEnd(void (*on_notice)(SessionEndNotice notice));
 
 // The system's count of out-of-memory kills that could have hit this process (its cgroup's, else the machine's).
 // False: unknown.

@@ -56,6 +56,8 @@ struct RouteFacts {
   Known route_present;          // a route to the peer exists
 };
 
+// Loads what the others ask the system with, so that no recording call does. Not for recording calls itself.
+void PrepareSocketProbes();
 // False: no socket, or none that can be asked.
 bool IdentifySocket(intptr_t socket, SocketIdentity* out);
 // Leaves everything unknown when the descriptor is no longer that socket.

@@ -28,11 +28,17 @@ case "${1:-}" in
     quiet wine explorer '/desktop=warm' cmd /c exit
     ;;
   clone)
-    # Wine replaces a file that it changes (the registry) and does not write into it. The users' files are written by
-    # programs, and the SDK refuses a file that has a second link: those are copied.
-    cp -al "${2:?usage: wine_prefix.sh clone FROM}" "$WINEPREFIX"
-    rm -rf "$WINEPREFIX/drive_c/users"
-    cp -a "$2/drive_c/users" "$WINEPREFIX/drive_c/users"
+    # By name, because the other prefix may be in use, and what a program there removes meanwhile is no error. Its registry
+    # is copied: Wine writes into a file that has a second link instead of replacing it, so that two servers would write
+    # one file. Of the users only the folders: their files are the programs'.
+    from=${2:?usage: wine_prefix.sh clone FROM}
+    mkdir -p "$WINEPREFIX/drive_c"
+    cp -a "$from/.update-timestamp" "$from/dosdevices" "$from"/*.reg "$WINEPREFIX/"
+    for folder in "$from"/drive_c/*; do
+      [ "$folder" = "$from/drive_c/users" ] || cp -al "$folder" "$WINEPREFIX/drive_c/"
+    done
+    (cd "$from/drive_c" && find users -name 'whydrop*' -prune -o -type d -print) 2>/dev/null |
+      (cd "$WINEPREFIX/drive_c" && while read -r folder; do mkdir -p "$folder"; done)
     ;;
   stop)
     quiet wineserver -k || true

@@ -107,7 +107,7 @@ void RunAtExit(void (*hook)()) {
 
 bool OtherThreadsWereEnded() { return false; }
 
-Status WatchSessionEnd(void (*)(SessionEndNotice)) { return {StatusKind::kUnsupported, 0}; }
+void WatchSessionEnd(void (*)(SessionEndNotice)) {}
 
 bool OutOfMemoryKills(uint64_t* out) {
   std::string text;

@@ -106,6 +106,8 @@ void ProbeQueues(int fd, SocketFacts* out) {
 
 }  // namespace
 
+void PrepareSocketProbes() {}  // system calls only
+
 bool IdentifySocket(intptr_t socket, SocketIdentity* out) {
   const LastErrorKeeper keep_errno;
   *out = {};

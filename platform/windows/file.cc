@@ -119,8 +119,20 @@ Status Move(const std::string& from, const std::string& to, DWORD flags) {
       [&] { return MoveFileExW(wide_from.c_str(), wide_to.c_str(), flags | MOVEFILE_WRITE_THROUGH) != 0; });
 }
 
-// The folder of local application data, by functions that not every Windows has, in a library that few games need.
+// %LOCALAPPDATA%. Without a drive or server in front it would be somewhere else each time.
+bool LocalAppDataOfEnvironment(std::wstring* out) {
+  wchar_t path[MAX_PATH] = {};
+  const DWORD size = GetEnvironmentVariableW(L"LOCALAPPDATA", path, MAX_PATH);
+  if (size < 3 || size >= MAX_PATH) return false;
+  out->assign(path, size);
+  return path[1] == L':' || (path[0] == L'\\' && path[1] == L'\\');
+}
+
+// The folder of local application data, by functions in libraries that not every program has.
 bool LocalAppData(std::wstring* out) {
+  // They would bring user32 into a program without windows, and Windows would then no longer tell its console handlers,
+  // also the game's own, of a log-off or shutdown.
+  if (GetModuleHandleW(L"user32.dll") == nullptr) return LocalAppDataOfEnvironment(out);
   static constexpr GUID kLocalAppData = {0xF1B32785, 0x6FBA, 0x4FCF, {0x9D, 0x55, 0x7B, 0x8E, 0x7F, 0x15, 0x70, 0x91}};
   static const char* const kShell[] = {"shell32.dll"};
   static const char* const kOle[] = {"ole32.dll"};

@@ -7,23 +7,42 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include "platform/crash_hooks.h"
 
 namespace whydrop::platform {
 namespace {
 
-HMODULE handles[ModuleTable::kCapacity];  // of the one thread that refreshes
+// Of the one thread that refreshes.
+HMODULE handles[ModuleTable::kCapacity];
+wchar_t path[4096];
 
-// The file name, cut to what a record holds; cut names may end in the middle of a character, as on every system.
-void CopyName(HMODULE handle, char (&name)[48]) {
-  wchar_t wide[MAX_PATH] = {};
+// The file name, cut to what a record holds; cut names may end in the middle of a character, as on every system. The
+// functions of psapi would look through the whole list of modules for each of them.
+bool ReadName(HMODULE handle, char (&name)[48]) {
+  const size_t length = GetModuleFileNameW(handle, path, static_cast<DWORD>(std::size(path)));
+  if (length == 0 || length == std::size(path)) return false;  // gone in between, or cut
+  size_t start = length;
+  while (start > 0 && path[start - 1] != L'\\') --start;
   char narrow[3 * MAX_PATH] = {};
-  const DWORD length = K32GetModuleBaseNameW(GetCurrentProcess(), handle, wide, MAX_PATH);
-  const int size =
-      WideCharToMultiByte(CP_UTF8, 0, wide, static_cast<int>(length), narrow, sizeof(narrow), nullptr, nullptr);
+  const int size = WideCharToMultiByte(CP_UTF8, 0, path + start, static_cast<int>(length - start), narrow,
+                                       sizeof(narrow), nullptr, nullptr);
   memset(name, 0, sizeof(name));
   memcpy(name, narrow, std::min(static_cast<size_t>(std::max(size, 0)), sizeof(name)));
+  return true;
+}
+
+// The end of the pages that were mapped with the module; its start if it is gone. Asked of the system, because whoever
+// reads the module's own headers may find no memory there.
+uint64_t EndOf(uint64_t start) {
+  uint64_t end = start;
+  MEMORY_BASIC_INFORMATION pages = {};
+  while (VirtualQuery(reinterpret_cast<const void*>(end), &pages, sizeof(pages)) != 0 && pages.Type == MEM_IMAGE &&
+         reinterpret_cast<uintptr_t>(pages.AllocationBase) == start) {
+    end += pages.RegionSize;
+  }
+  return end;
 }
 
 // Where the modules lie, in their order. One that takes the place of another at the very same address between two looks
@@ -35,12 +54,9 @@ uint64_t HashOf(size_t count) {
 }
 
 bool ReadModule(HMODULE handle, Module* module) {
-  MODULEINFO info = {};
-  if (!K32GetModuleInformation(GetCurrentProcess(), handle, &info, sizeof(info))) return false;  // gone in between
-  module->start = module->base = reinterpret_cast<uintptr_t>(info.lpBaseOfDll);
-  module->end = module->start + info.SizeOfImage;
-  CopyName(handle, module->name);
-  return true;
+  module->start = module->base = reinterpret_cast<uintptr_t>(handle);
+  module->end = EndOf(module->start);
+  return module->end != module->start && ReadName(handle, module->name);
 }
 
 }  // namespace

@@ -32,6 +32,14 @@ ForkFreePage g_page;
 
 // The loader calls what lies between .CRT$XLA and .CRT$XLZ, of a program and of a DLL alike.
 #if defined(_MSC_VER)
+// The linker leaves out what nothing refers to: the table of these functions, and this one.
+#if defined(_M_IX86)
+#pragma comment(linker, "/INCLUDE:__tls_used")
+#pragma comment(linker, "/INCLUDE:_whydrop_loader_callback")
+#else
+#pragma comment(linker, "/INCLUDE:_tls_used")
+#pragma comment(linker, "/INCLUDE:whydrop_loader_callback")
+#endif
 #pragma section(".CRT$XLW", long, read)
 #define WHYDROP_LOADER_CALLBACK __declspec(allocate(".CRT$XLW"))
 #else

@@ -12,6 +12,7 @@
 
 #include "platform/last_error.h"
 #include "platform/live_mappings.h"
+#include "platform/process.h"
 #include "platform/windows/error_status.h"
 #include "platform/windows/handle.h"
 #include "platform/windows/view_exchange.h"
@@ -26,7 +27,7 @@ std::atomic<uintptr_t> g_exchanged_start{0};
 std::atomic<size_t> g_exchanged_size{0};
 
 void Enter() {
-  while (g_exchanging.exchange(true)) SwitchToThread();
+  while (g_exchanging.exchange(true) && !OtherThreadsWereEnded()) SwitchToThread();
 }
 void Leave() { g_exchanging.store(false); }
 
@@ -42,12 +43,20 @@ Handle MakePrivateSection(size_t size) {
       CreateFileMappingW(INVALID_HANDLE_VALUE, nullptr, PAGE_READWRITE, 0, static_cast<DWORD>(size), nullptr));
 }
 
-bool IsOurs(uintptr_t address) {
-  uintptr_t start = 0;
-  size_t size = 0;
-  if (FindMapping(address, &start, &size)) return true;
-  start = g_exchanged_start.load();
-  return start != 0 && address >= start && address - start < g_exchanged_size.load();
+bool FindOurs(uintptr_t address, uintptr_t* start, size_t* size) {
+  if (FindMapping(address, start, size)) return true;
+  *start = g_exchanged_start.load();
+  *size = g_exchanged_size.load();
+  return *start != 0 && address >= *start && address - *start < *size;
+}
+
+// Until nobody exchanges any more. The thread that did may have been ended with the process: then whoever is left fills
+// the hole.
+void AwaitExchange(uintptr_t start, size_t size) {
+  while (g_exchanging.load()) {
+    if (OtherThreadsWereEnded()) return FillHole(reinterpret_cast<void*>(start), size);
+    SwitchToThread();
+  }
 }
 
 bool IsWritable(uintptr_t address) {
@@ -64,10 +73,12 @@ LONG CALLBACK OnFault(EXCEPTION_POINTERS* exception) {
   // Reading is 0, writing 1; executing is nothing that our memory is for.
   if (record.NumberParameters < 2 || record.ExceptionInformation[0] > 1) return EXCEPTION_CONTINUE_SEARCH;
   const auto address = static_cast<uintptr_t>(record.ExceptionInformation[1]);
-  if (!IsOurs(address)) return EXCEPTION_CONTINUE_SEARCH;
+  uintptr_t start = 0;
+  size_t size = 0;
+  if (!FindOurs(address, &start, &size)) return EXCEPTION_CONTINUE_SEARCH;
   const LastErrorKeeper keep_error;
   if (in_page) return RescueRingMapping(address) ? EXCEPTION_CONTINUE_EXECUTION : EXCEPTION_CONTINUE_SEARCH;
-  while (g_exchanging.load()) SwitchToThread();
+  AwaitExchange(start, size);
   return IsWritable(address) ? EXCEPTION_CONTINUE_EXECUTION : EXCEPTION_CONTINUE_SEARCH;
 }
 

@@ -6,7 +6,9 @@
 
 #include <atomic>
 
+#include "platform/clock.h"
 #include "platform/process.h"
+#include "platform/windows/session_notices.h"
 
 namespace whydrop::platform {
 namespace {
@@ -17,6 +19,8 @@ std::atomic<OnNotice> on_session_notice{nullptr};
 constexpr wchar_t kClassName[] = L"whydrop session end";
 // A window's thread also runs what others hook into windows: input methods, overlays, tools for the disabled.
 constexpr SIZE_T kStackBytes = 512 * 1024;
+// A program that has shown no window for so long is one without windows.
+constexpr uint64_t kNoWindowsMs = 30 * 1000;
 
 struct Desktop {
   decltype(&RegisterClassW) register_class = nullptr;
@@ -24,6 +28,10 @@ struct Desktop {
   decltype(&DefWindowProcW) handle_by_default = nullptr;
   decltype(&GetMessageW) get_message = nullptr;
   decltype(&DispatchMessageW) dispatch_message = nullptr;
+  decltype(&EnumWindows) enumerate_windows = nullptr;
+  decltype(&GetWindowThreadProcessId) owner_of = nullptr;
+  decltype(&IsWindowVisible) is_visible = nullptr;
+  decltype(&GetSystemMetrics) system_metrics = nullptr;
 };
 Desktop desktop;  // written before the window's thread starts
 
@@ -38,7 +46,10 @@ bool FindDesktop() {
   return user != nullptr && Find(user, "RegisterClassW", &desktop.register_class) &&
          Find(user, "CreateWindowExW", &desktop.create_window) &&
          Find(user, "DefWindowProcW", &desktop.handle_by_default) && Find(user, "GetMessageW", &desktop.get_message) &&
-         Find(user, "DispatchMessageW", &desktop.dispatch_message);
+         Find(user, "DispatchMessageW", &desktop.dispatch_message) &&
+         Find(user, "EnumWindows", &desktop.enumerate_windows) &&
+         Find(user, "GetWindowThreadProcessId", &desktop.owner_of) &&
+         Find(user, "IsWindowVisible", &desktop.is_visible) && Find(user, "GetSystemMetrics", &desktop.system_metrics);
 }
 
 void Tell(SessionEndNotice notice) {
@@ -46,15 +57,21 @@ void Tell(SessionEndNotice notice) {
   if (on_notice != nullptr) on_notice(notice);
 }
 
+bool IsOfServices() {
+  DWORD session = 0;
+  return ProcessIdToSessionId(GetCurrentProcessId(), &session) && session == 0;
+}
+
 LRESULT CALLBACK HandleMessage(HWND window, UINT message, WPARAM wide, LPARAM narrow) {
+  SessionEndNotice notice = SessionEndNotice::kCancelled;
   switch (message) {
     case WM_QUERYENDSESSION:
-      // The process may be ended any time after this answer, with or without the second message.
-      Tell(SessionEndNotice::kAnnounced);
-      return TRUE;
     case WM_ENDSESSION:
-      Tell(wide != FALSE ? SessionEndNotice::kAnnounced : SessionEndNotice::kCancelled);
-      return 0;
+      if (NoticeOfMessage(message, wide, narrow, {IsOfServices(), desktop.system_metrics(SM_SHUTTINGDOWN) != 0},
+                          &notice)) {
+        Tell(notice);
+      }
+      return message == WM_QUERYENDSESSION ? TRUE : 0;
     case WM_CLOSE:
       // taskkill and the like ask every window of a program to close, this one too: it would be destroyed by default,
       // and the log-off that comes later would not be heard.
@@ -64,9 +81,10 @@ LRESULT CALLBACK HandleMessage(HWND window, UINT message, WPARAM wide, LPARAM na
   }
 }
 
-// Takes a note only; the next handler in the chain decides. A closed console window is no end of the system's.
+// Takes a note only; the next handler in the chain decides.
 BOOL WINAPI HandleConsole(DWORD event) {
-  if (event == CTRL_LOGOFF_EVENT || event == CTRL_SHUTDOWN_EVENT) Tell(SessionEndNotice::kAnnounced);
+  SessionEndNotice notice = SessionEndNotice::kCancelled;
+  if (NoticeOfConsoleEvent(event, IsOfServices(), &notice)) Tell(notice);
   return FALSE;
 }
 
@@ -93,17 +111,38 @@ DWORD WINAPI ListenToMessages(void*) {
   return 0;
 }
 
+BOOL CALLBACK StopAtOwn(HWND window, LPARAM found) {
+  DWORD process = 0;
+  desktop.owner_of(window, &process);
+  const bool own = process == GetCurrentProcessId() && desktop.is_visible(window) != 0;
+  if (own) *reinterpret_cast<bool*>(found) = true;
+  return own ? FALSE : TRUE;
+}
+
+// With the first window of a process Windows fixes how its windows are scaled, which the game may still be about to
+// say: ours must not be the first.
+bool GameHasWindow() {
+  bool found = false;
+  desktop.enumerate_windows(StopAtOwn, reinterpret_cast<LPARAM>(&found));
+  return found;
+}
+
 }  // namespace
 
-Status WatchSessionEnd(OnNotice on_notice) {
-  on_session_notice.store(on_notice, std::memory_order_release);
-  if (!SetConsoleCtrlHandler(HandleConsole, TRUE)) return {StatusKind::kIo, static_cast<int32_t>(GetLastError())};
-  if (!FindDesktop()) return OkStatus();
+void WatchSessionEnd(OnNotice on_notice) {
+  static bool listens = false;
+  static uint64_t desktop_since_ms = 0;
+  if (on_session_notice.exchange(on_notice) == nullptr) SetConsoleCtrlHandler(HandleConsole, TRUE);
+  if (listens) return;
+  if (desktop_since_ms == 0) {
+    if (!FindDesktop()) return;
+    desktop_since_ms = CoarseMonotonicMs();
+  }
+  if (!GameHasWindow() && CoarseMonotonicMs() - desktop_since_ms < kNoWindowsMs) return;
   const HANDLE thread =
       CreateThread(nullptr, kStackBytes, ListenToMessages, nullptr, STACK_SIZE_PARAM_IS_A_RESERVATION, nullptr);
-  if (thread == nullptr) return {StatusKind::kIo, static_cast<int32_t>(GetLastError())};
-  CloseHandle(thread);
-  return OkStatus();
+  if (thread != nullptr) CloseHandle(thread);
+  listens = thread != nullptr;
 }
 
 }  // namespace whydrop::platform

@@ -9,6 +9,7 @@
 #include "platform/last_error.h"
 #include "platform/route.h"
 #include "platform/socket_address.h"
+#include "platform/windows/ip_helper.h"
 #include "platform/windows/tcp_facts.h"
 
 namespace whydrop::platform {
@@ -82,6 +83,8 @@ void ProbeOptions(const SocketIdentity& identity, SocketFacts* out) {
 }
 
 }  // namespace
+
+void PrepareSocketProbes() { (void)GetIpHelper(); }
 
 bool IdentifySocket(intptr_t socket, SocketIdentity* out) {
   const LastErrorKeeper keep_error;

@@ -87,4 +87,13 @@ bool ExchangeView(void* view, size_t size, HANDLE section) {
          (placeholders.Fill(view, section, size) || placeholders.FillWithMemory(view, size));
 }
 
+void FillHole(void* view, size_t size) {
+  const Placeholders& placeholders = SystemPlaceholders();
+  if (placeholders.exist()) {
+    (void)placeholders.FillWithMemory(view, size);
+  } else {
+    VirtualAlloc(view, size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
+  }
+}
+
 }  // namespace whydrop::platform

@@ -22,6 +22,9 @@ void* MapExchangeableView(HANDLE section, size_t size, Hole hole);
 // view stands as it was, or, where not even memory was to be had, its addresses are lost.
 bool ExchangeView(void* view, size_t size, HANDLE section);
 
+// Memory for the addresses of a view whose exchange will never be finished. Does nothing where there is some.
+void FillHole(void* view, size_t size);
+
 }  // namespace whydrop::platform
 
 #endif

@@ -63,14 +63,6 @@ void RingName(const RingIdentity& identity, std::string* out) {
   out->append(".ring");
 }
 
-void OnSessionEnd(platform::SessionEndNotice notice) {
-  Session* session = Session::Current();
-  if (session == nullptr) return;
-  const bool announced = notice == platform::SessionEndNotice::kAnnounced;
-  session->writer().life()->shutdown_announced.store(announced ? 1 : 0, std::memory_order_release);
-  session->PersistLife();
-}
-
 }  // namespace
 
 void Lifecycle::Identify(Session* session, RingIdentity* identity) {
@@ -152,6 +144,9 @@ void Lifecycle::InstallHooks(Session* session) {
 
 // False, or an exception: there was no memory, and what was made is to be abandoned.
 bool Lifecycle::Launch(Session* session) {
+  // Handlers may stay behind, inert, also of a start that fails.
+  platform::PinLibrary();
+  platform::PrepareSocketProbes();
   RingIdentity identity;
   Identify(session, &identity);
   if (!MakeStorage(session, identity)) return false;
@@ -206,11 +201,7 @@ whydrop_result Lifecycle::Start(Settings&& settings) {
   }
   WHYDROP_GUARD_END(result = WHYDROP_ERROR_NO_MEMORY)
   if (result != WHYDROP_OK && session != nullptr) Abandon(session);
-  if (result == WHYDROP_OK && !g_exit_hook_registered.exchange(true)) {
-    platform::PinLibrary();
-    RegisterExitHook();
-    (void)platform::WatchSessionEnd(OnSessionEnd);  // where the system gives no such notice there is nothing to do
-  }
+  if (result == WHYDROP_OK && !g_exit_hook_registered.exchange(true)) RegisterExitHook();
   cell->phase.store(result == WHYDROP_OK ? kRunning : kStopped, std::memory_order_release);
   return result;
 }

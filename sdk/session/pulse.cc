@@ -25,6 +25,14 @@ constexpr uint32_t kMaxLinks = 32;
 constexpr uint64_t kNetworkEvery = 240;  // pulses, about a minute
 constexpr uint32_t kKeptSuspends = 64;   // of a session in the key ring; later ones go to the flow ring
 
+void OnSessionEnd(platform::SessionEndNotice notice) {
+  Session* session = Session::Current();
+  if (session == nullptr) return;
+  const bool announced = notice == platform::SessionEndNotice::kAnnounced;
+  session->writer().life()->shutdown_announced.store(announced ? 1 : 0, std::memory_order_release);
+  session->PersistLife();
+}
+
 }  // namespace
 
 // On the thread that starts: the first failure may be reported before the worker runs.
@@ -63,6 +71,7 @@ void Worker::Pulse() {
   }
   SeeNetwork();
   if (pulses_ % kEverySecond == 0) {
+    platform::WatchSessionEnd(OnSessionEnd);
     SeeHandlers();
     CountRefused();
   }

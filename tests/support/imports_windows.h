@@ -1,5 +1,5 @@
-// Puts functions of a test in front of the system's, for all code that is linked into the program, the SDK's included:
-// in the table by which a Windows program calls other modules.
+// Puts functions of a test in front of the system's, for all code that is linked into the program, the SDK's included,
+// or into a DLL: in the table by which a module of Windows calls others.
 //
 // Thread rule: while nobody calls the function.
 #ifndef WHYDROP_TESTS_SUPPORT_IMPORTS_WINDOWS_H
@@ -9,9 +9,9 @@
 
 #include <cstring>
 
-// The entry for the function of that name; nullptr: the program does not import it.
-inline void** FindImport(const char* name) {
-  auto* base = reinterpret_cast<unsigned char*>(GetModuleHandleW(nullptr));
+// The entry for the function of that name; nullptr: the module does not import it.
+inline void** FindImport(const char* name, HMODULE of) {
+  auto* base = reinterpret_cast<unsigned char*>(of);
   const auto* dos = reinterpret_cast<const IMAGE_DOS_HEADER*>(base);
   const auto* headers = reinterpret_cast<const IMAGE_NT_HEADERS*>(base + dos->e_lfanew);
   const auto& directory = headers->OptionalHeader.DataDirectory[IMAGE_DIRECTORY_ENTRY_IMPORT];
@@ -30,10 +30,10 @@ inline void** FindImport(const char* name) {
   return nullptr;
 }
 
-// Returns what was called until now; nullptr: the program does not import it.
+// Returns what was called until now; nullptr: the module, the program if none is given, does not import it.
 template <typename Function>
-Function* ReplaceImport(const char* name, Function* with) {
-  void** entry = FindImport(name);
+Function* ReplaceImport(const char* name, Function* with, HMODULE of = GetModuleHandleW(nullptr)) {
+  void** entry = FindImport(name, of);
   DWORD before = 0;
   if (entry == nullptr || !VirtualProtect(entry, sizeof *entry, PAGE_READWRITE, &before)) return nullptr;
   auto* const old = reinterpret_cast<Function*>(*entry);

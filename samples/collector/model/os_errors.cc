@@ -27,6 +27,14 @@ constexpr OsError kLinuxErrors[] = {
     {113, "EHOSTUNREACH", ErrorKind::kHostUnreachable},
 };
 constexpr OsError kWindowsErrors[] = {
+    // What a completion port tells instead of Winsock's number.
+    {64, "ERROR_NETNAME_DELETED", ErrorKind::kReset},
+    {121, "ERROR_SEM_TIMEOUT", ErrorKind::kTimedOut},
+    {1225, "ERROR_CONNECTION_REFUSED", ErrorKind::kRefused},
+    {1231, "ERROR_NETWORK_UNREACHABLE", ErrorKind::kNetUnreachable},
+    {1232, "ERROR_HOST_UNREACHABLE", ErrorKind::kHostUnreachable},
+    {1234, "ERROR_PORT_UNREACHABLE", ErrorKind::kReset},
+    {1236, "ERROR_CONNECTION_ABORTED", ErrorKind::kSoftwareAborted},
     {10013, "WSAEACCES", ErrorKind::kAccessDenied},
     {10040, "WSAEMSGSIZE", ErrorKind::kMessageTooLong},
     {10049, "WSAEADDRNOTAVAIL", ErrorKind::kAddressNotAvailable},

@@ -57,6 +57,7 @@ TEST_CASE("the columns of a server's log become evidence") {
 
 TEST_CASE("an error is a number or a name of its own system") {
   CHECK(ErrorOf({{"ended", "1795872000"}, {"errno", "WSAECONNRESET"}}, OsFamily::kWindows) == "");
+  CHECK(ErrorOf({{"ended", "1795872000"}, {"errno", "ERROR_NETNAME_DELETED"}}, OsFamily::kWindows) == "");
   CHECK(Contains(ErrorOf({{"ended", "1795872000"}, {"errno", "WSAECONNRESET"}}), "errno: 'WSAECONNRESET'"));
   CHECK(Read({{"errno", "9999"}}).message.evidence().error_kind() == whydrop::v1::ERROR_KIND_UNKNOWN);
 }

@@ -365,9 +365,9 @@ WHYDROP_API void WHYDROP_CALL whydrop_conn_rtt(whydrop_conn conn, uint32_t rtt_u
 WHYDROP_API void WHYDROP_CALL whydrop_conn_expect_close(whydrop_conn conn, int32_t close_reason);
 
 /* A call on the connection failed. Only the first failure is kept. `operation`
-   is WHYDROP_OP_*, `os_error` the errno or WSAGetLastError() value (for RESOLVE the
-   getaddrinfo code), 0: unknown. Call it before the socket is closed. Returns the
-   verdict so far. */
+   is WHYDROP_OP_*, `os_error` the errno or WSAGetLastError() value, or what GetLastError()
+   says of a completion port (for RESOLVE the getaddrinfo code), 0: unknown. Call it
+   before the socket is closed. Returns the verdict so far. */
 WHYDROP_API whydrop_cause WHYDROP_CALL whydrop_conn_failed(whydrop_conn conn, int32_t operation,
                                                            int32_t os_error);
 

@@ -1,4 +1,5 @@
-// The SDK as a guest in the game's process, as in ../guest_test.cc: it bears a game that closes every handle.
+// The SDK as a guest in the game's process, as in ../guest_test.cc: it bears a game that closes every handle, stays
+// where its handlers point to, and loads nothing while it records.
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 #include <windows.h>
@@ -9,6 +10,7 @@
 #include "../../unit/session/session_fixture.h"
 #include "../left_ring.h"
 #include "support/child.h"
+#include "support/imports_windows.h"
 
 using whydrop_test::LeftRing;
 using whydrop_test::OpenTcp;
@@ -26,6 +28,17 @@ uint64_t CpuMs() {
   };
   return (ticks(kernel) + ticks(user)) / 10000;
 }
+
+// The functions of the DLL, which a game may load and free.
+struct Plugin {
+  HMODULE library = LoadLibraryA(WHYDROP_SHARED);
+  template <typename Function>
+  Function* Get(Function*, const char* name) const {
+    return reinterpret_cast<Function*>(reinterpret_cast<void*>(GetProcAddress(library, name)));
+  }
+};
+
+uintptr_t __cdecl NoThread(void*, unsigned, unsigned(__stdcall*)(void*), void*, unsigned, unsigned*) { return 0; }
 
 bool IsOutput(HANDLE handle) {
   return handle == GetStdHandle(STD_INPUT_HANDLE) || handle == GetStdHandle(STD_OUTPUT_HANDLE) ||
@@ -76,6 +89,35 @@ TEST_CASE("a game that closes all handles costs the SDK neither its life nor its
   CHECK_FALSE(left.damaged());
   CHECK(left.report.end.cause == WHYDROP_CAUSE_CLIENT_KILLED);
   CHECK(left.report.open_connections == 1);
+}
+
+CHILD_ROLE(frees_the_library) {
+  const Plugin plugin;
+  Started config(arguments.at(0));
+  if (ReplaceImport("_beginthreadex", NoThread, plugin.library) == nullptr) return 90;
+  if (plugin.Get(&whydrop_start, "whydrop_start")(&config.config) == WHYDROP_OK) return 91;
+  FreeLibrary(plugin.library);
+  return GetModuleHandleA(WHYDROP_SHARED) == nullptr ? 92 : 0;
+}
+
+TEST_CASE("a start that fails leaves the library where its handlers may still point to") {
+  TempDir dir;
+  CHECK(Child::InRole("frees_the_library", {dir.path()}).Wait() == 0);
+  CHECK(dir.Files(".ring").empty());
+}
+
+CHILD_ROLE(loads_at_the_start) {
+  const auto asks_network = [] { return GetModuleHandleW(L"iphlpapi.dll") != nullptr; };
+  if (asks_network()) return 90;
+  Started session(arguments.at(0));
+  session.config.flags |= WHYDROP_FLAG_NO_NETWORK_WATCH;
+  if (session.Start() != WHYDROP_OK) return 91;
+  return asks_network() ? 0 : 92;
+}
+
+TEST_CASE("what asks the system about sockets is loaded by the start, not by a recording call") {
+  TempDir dir;
+  CHECK(Child::InRole("loads_at_the_start", {dir.path()}).Wait() == 0);
 }
 
 int main(int argc, char** argv) {

@@ -3,9 +3,11 @@
 #include <doctest/doctest.h>
 
 #include <initializer_list>
+#include <string>
 
 #include "platform/windows/exception_facts.h"
 #include "platform/windows/network_events.h"
+#include "platform/windows/session_notices.h"
 #include "platform/windows/tcp_facts.h"
 
 using namespace whydrop::platform;  // NOLINT
@@ -131,6 +133,57 @@ TEST_CASE("TCP statistics become the facts of Linux' names, and what a shorter a
   ReadTcpInfo(info, sizeof info, &facts);
   CHECK_FALSE(facts.rtt_us.known);
   CHECK_FALSE(facts.min_rtt_us.known);
+}
+
+TEST_CASE("a session's end is announced by its messages, and called off; the end of this one process is none") {
+  constexpr LPARAM kCloseApp = ENDSESSION_CLOSEAPP;
+  constexpr auto kLogOff = static_cast<LPARAM>(ENDSESSION_LOGOFF);
+  constexpr SessionFacts kGame, kOfServices = {true, false}, kShuttingDown = {false, true};
+  const struct {
+    UINT message;
+    WPARAM wide;
+    LPARAM narrow;
+    SessionFacts facts;
+    const char* said;
+  } table[] = {
+      {WM_QUERYENDSESSION, 0, 0, kGame, "announced"},
+      {WM_QUERYENDSESSION, 0, kLogOff, kGame, "announced"},
+      {WM_QUERYENDSESSION, 0, kLogOff | LPARAM{0x40000000}, kGame, "announced"},
+      {WM_ENDSESSION, TRUE, 0, kGame, "announced"},
+      {WM_ENDSESSION, TRUE, kLogOff, kGame, "announced"},
+      {WM_ENDSESSION, FALSE, 0, kGame, "cancelled"},
+      {WM_ENDSESSION, FALSE, kLogOff, kGame, "cancelled"},
+      // An installer wants the game's files; a shutdown that starts its programs again says the same to them.
+      {WM_QUERYENDSESSION, 0, kCloseApp, kGame, ""},
+      {WM_ENDSESSION, TRUE, kCloseApp, kGame, ""},
+      {WM_ENDSESSION, FALSE, kCloseApp, kGame, "cancelled"},
+      {WM_QUERYENDSESSION, 0, kCloseApp, kShuttingDown, "announced"},
+      {WM_ENDSESSION, TRUE, kCloseApp, kShuttingDown, "announced"},
+      // A service goes on when somebody logs off.
+      {WM_ENDSESSION, TRUE, kLogOff, kOfServices, ""},
+      {WM_ENDSESSION, TRUE, 0, kOfServices, "announced"},
+      {WM_CLOSE, 0, 0, kGame, ""},
+  };
+  for (const auto& row : table) {
+    CAPTURE(row.message);
+    CAPTURE(row.narrow);
+    SessionEndNotice notice = SessionEndNotice::kCancelled;
+    const bool told = NoticeOfMessage(row.message, row.wide, row.narrow, row.facts, &notice);
+    CHECK(std::string(!told ? "" : notice == SessionEndNotice::kAnnounced ? "announced" : "cancelled") == row.said);
+  }
+}
+
+TEST_CASE("a console program's session ends at a shutdown, and at a log-off unless it is a service") {
+  SessionEndNotice notice = SessionEndNotice::kCancelled;
+  for (const bool of_services : {false, true}) {
+    CAPTURE(of_services);
+    CHECK(NoticeOfConsoleEvent(CTRL_SHUTDOWN_EVENT, of_services, &notice));
+    CHECK((notice == SessionEndNotice::kAnnounced));
+    CHECK(NoticeOfConsoleEvent(CTRL_LOGOFF_EVENT, of_services, &notice) != of_services);
+    for (const DWORD event : {CTRL_C_EVENT, CTRL_BREAK_EVENT, CTRL_CLOSE_EVENT}) {
+      CHECK_FALSE(NoticeOfConsoleEvent(event, of_services, &notice));
+    }
+  }
 }
 
 TEST_CASE("addresses that come and go and default routes are events; changed parameters and other routes are none") {

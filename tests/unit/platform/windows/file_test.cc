@@ -9,6 +9,7 @@
 #include "platform/windows/file_access.h"
 #include "platform/windows/handle.h"
 #include "platform/windows/wide_path.h"
+#include "support/child.h"
 #include "support/test_directory.h"
 
 using namespace whydrop;            // NOLINT
@@ -94,7 +95,29 @@ TEST_CASE("a lock belongs to its handle: a second opening in the same process fi
   CHECK(first.WriteAt(0, "x", 1).ok());
 }
 
+// Windows tells the console handlers of a program of a log-off and a shutdown only as long as it has no user32.
+CHILD_ROLE(asks_for_the_state_directory) {
+  const auto has_desktop = [] { return GetModuleHandleW(L"user32.dll") != nullptr; };
+  if (has_desktop()) return 90;
+  const auto said = [](const wchar_t* local) {
+    SetEnvironmentVariableW(L"LOCALAPPDATA", local);
+    std::string path;
+    return DefaultStateDirectory(&path).ok() ? path : "";
+  };
+  if (said(L"D:\\Użytkownik\\Local") != "D:\\Użytkownik\\Local\\whydrop") return 91;
+  if (said(L"\\\\server\\home") != "\\\\server\\home\\whydrop") return 92;
+  if (!said(nullptr).empty() || !said(L"").empty() || !said(L"Local").empty()) return 93;
+  if (has_desktop()) return 94;
+  LoadLibraryW(L"user32.dll");
+  return said(nullptr).empty() ? 95 : 0;
+}
+
+TEST_CASE("a program without windows keeps what tells it of the session's end when it asks for its state directory") {
+  CHECK(Child::InRole("asks_for_the_state_directory", {}).Wait() == 0);
+}
+
 TEST_CASE("the state directory is in the folder of local application data, also when the profile has other letters") {
+  REQUIRE((LoadLibraryW(L"user32.dll") != nullptr));  // as every game with a window has it
   std::string path;
   REQUIRE(DefaultStateDirectory(&path).ok());
   CHECK(path.find("\\AppData\\Local\\whydrop") != std::string::npos);

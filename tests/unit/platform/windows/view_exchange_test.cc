@@ -38,7 +38,19 @@ std::map<void*, Place> places;
 int fail_maps = 0;    // so many of the next calls
 int fail_memory = 0;  // likewise
 int exchanges = 0;
+std::atomic<bool> maps_hang{false};
+std::atomic<int> hanging{0};
+std::atomic<bool> process_ends{false};
+bool placeholders_exist = true;
 BOOL(WINAPI* free_memory)(void*, SIZE_T, DWORD) = nullptr;
+
+// As a thread hangs that the system has ended in the middle of an exchange.
+[[noreturn]] void HangHere() {
+  ++hanging;
+  for (;;) Sleep(1000);
+}
+BOOLEAN NTAPI ProcessEnds() { return process_ends ? TRUE : FALSE; }
+void* WINAPI MapAndHang(HANDLE, DWORD, DWORD, DWORD, SIZE_T, void*) { HangHere(); }
 
 bool IsEmptyOf(void* at, size_t size) {
   const auto found = places.find(at);
@@ -70,6 +82,7 @@ void* WINAPI Map(HANDLE section, HANDLE, void* at, ULONG64 offset, SIZE_T size, 
     SetLastError(ERROR_INVALID_ADDRESS);
     return nullptr;
   }
+  if (maps_hang) HangHere();
   if (fail_maps > 0) {
     --fail_maps;
     SetLastError(ERROR_NOT_ENOUGH_MEMORY);
@@ -101,9 +114,10 @@ BOOL WINAPI Free(void* at, SIZE_T size, DWORD kind) {
 FARPROC(WINAPI* find_symbol)(HMODULE, LPCSTR) = nullptr;
 FARPROC WINAPI FindSymbolHere(HMODULE module, LPCSTR name) {
   void* here = nullptr;
-  if (std::strcmp(name, "VirtualAlloc2") == 0) here = reinterpret_cast<void*>(Allocate);
+  if (std::strcmp(name, "VirtualAlloc2") == 0 && placeholders_exist) here = reinterpret_cast<void*>(Allocate);
   if (std::strcmp(name, "MapViewOfFile3") == 0) here = reinterpret_cast<void*>(Map);
   if (std::strcmp(name, "UnmapViewOfFile2") == 0) here = reinterpret_cast<void*>(Unmap);
+  if (std::strcmp(name, "RtlDllShutdownInProgress") == 0) here = reinterpret_cast<void*>(ProcessEnds);
   return here != nullptr ? reinterpret_cast<FARPROC>(here) : find_symbol(module, name);
 }
 
@@ -215,6 +229,27 @@ CHILD_ROLE(rescues_in_a_placeholder) {
   storage.data()[200] = 'y';
   REQUIRE(storage.data()[200] == 'y');
   return 0;
+}
+
+// The worker was ended between the two halves of an exchange, and the last thread still has its mark to store.
+CHILD_ROLE(ends_in_the_middle_of_an_exchange) {
+  placeholders_exist = arguments.size() > 1;
+  HavePlaceholders();
+  if (!placeholders_exist) REQUIRE((ReplaceImport("MapViewOfFileEx", MapAndHang) != nullptr));
+  auto* storage = new RingStorage;
+  REQUIRE(storage->CreateAs(StorageMode::kMapped, arguments.at(0) + "/ring", kSize).ok());
+  maps_hang = true;
+  std::thread([storage] { storage->BecomeVolatile(); }).detach();
+  while (hanging == 0) Sleep(1);
+  process_ends = true;
+  storage->data()[kSize - 1] = 'x';
+  REQUIRE(storage->data()[kSize - 1] == 'x');
+  ExitProcess(0);
+}
+
+TEST_CASE("a process that ends in the middle of an exchange neither hangs nor crashes") {
+  Run("ends_in_the_middle_of_an_exchange");
+  Run("ends_in_the_middle_of_an_exchange", {"placeholders"});
 }
 
 TEST_CASE("a mapped ring ends in its placeholder while threads store: no store meets a hole, the addresses stay") {
