@@ -97,8 +97,8 @@ def install_tools():
     os.makedirs(TOOLS, exist_ok=True)
     for name in ("package.json", "package-lock.json"):
         shutil.copy(os.path.join(SOURCES, name), TOOLS)
-    subprocess.run(["npm", "ci", "--prefix", TOOLS, "--ignore-scripts", "--no-audit", "--no-fund", "--silent"], check=True,
-                   timeout=120)
+    subprocess.run(["npm", "ci", "--prefix", TOOLS, "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
+                   check=True, timeout=600)
 
 
 def be_alone_on_the_network():

@@ -26,7 +26,7 @@ def run(arguments, url):
 def run_on_current(arguments, directory):
     if not os.path.exists(os.path.join(arguments.current, current_engine.LIBRARY)):
         os.makedirs(arguments.current, exist_ok=True)
-        subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--silent", "--prefix", arguments.current, CHDB],
+        subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix", arguments.current, CHDB],
                        check=True)
     server = subprocess.Popen(engine.BOUND + [sys.executable, "-B", current_engine.__file__, arguments.current,
                                os.path.join(directory, "engine")], stdout=subprocess.PIPE, text=True)
