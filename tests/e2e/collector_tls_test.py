@@ -66,6 +66,16 @@ class Tls(base.CollectorTest):
         self.addCleanup(peer.socket.close)
         return peer
 
+    def test_the_begin_of_a_huge_hello_is_refused_at_once(self):
+        # The header of a record of nine bytes, and in it that of a ClientHello of 128 KiB.
+        begin = b"\x16\x03\x01\x00\x09" + b"\x01" + (131000).to_bytes(3, "big") + b"\x03\x03rrr"
+        for count in range(1, 21):
+            with socket.create_connection(("127.0.0.1", self.collector.ingest_port), timeout=base.PATIENCE_S) as peer:
+                peer.sendall(begin)
+                self.assertEqual(peer.recv(4096)[:1], b"\x15")  # an alert; one who is waited for in vain gets none
+            until(lambda: self.collector.metrics()["tls_handshakes_failed_total"] == count, "the count of it")
+        self.check_it_serves()
+
     def test_batches_are_taken_by_both_versions_of_tls(self):
         for version, name in ((ssl.TLSVersion.TLSv1_2, "a"), (ssl.TLSVersion.TLSv1_3, "b")):
             context = ssl.create_default_context(cafile=self.cert)

@@ -65,10 +65,17 @@ void TakeFlag(const std::vector<std::string>& arguments, size_t* at, CommandLine
   if (equals == std::string::npos && ++*at >= arguments.size()) throw ConfigError(flag + " needs a value");
   const std::string value = equals == std::string::npos ? arguments[*at] : argument.substr(equals + 1);
   if (row == nullptr) {
-    line->config_file = value;
+    line->config_file = NotEmpty({value, flag}).value;
   } else {
     AddSetting(name, {value, flag}, &line->settings);
   }
+}
+
+// What may be shown of an argument that nothing takes: perhaps it is the value of a flag that was forgotten, and a
+// secret.
+std::string BeginOf(const std::string& argument) {
+  const size_t end = argument.find_first_of("=:@");
+  return end == std::string::npos ? argument : argument.substr(0, end) + "...";
 }
 
 CommandLine ReadCommandLine(const std::vector<std::string>& arguments) {
@@ -89,7 +96,7 @@ CommandLine ReadCommandLine(const std::vector<std::string>& arguments) {
     } else if (line.operands.size() < command.operands) {
       line.operands.push_back(argument);
     } else {
-      throw ConfigError("unknown argument '" + argument + "'");
+      throw ConfigError("unknown argument '" + BeginOf(argument) + "'");
     }
   }
   if (line.operands.size() < command.operands && line.mode == Mode::kRun)
@@ -150,7 +157,7 @@ Loaded LoadOptions(const std::vector<std::string>& arguments, const Environment&
     if (variable.first != std::string(kEnvironmentPrefix) + "CONFIG") {
       others.push_back(variable);
     } else if (line.config_file.empty()) {
-      line.config_file = variable.second;
+      line.config_file = NotEmpty({variable.second, variable.first}).value;
     }
   }
   AddWeaker(ReadEnvironment(others), &loaded.settings);

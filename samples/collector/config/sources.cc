@@ -1,7 +1,10 @@
 #include "samples/collector/config/sources.h"
 
+#include <algorithm>
 #include <fstream>
+#include <iterator>
 #include <sstream>
+#include <vector>
 
 namespace whydrop::collector {
 namespace {
@@ -14,17 +17,23 @@ std::string Trimmed(const std::string& line) {
 }
 
 // One value on each line; empty lines and those that begin with '#' say nothing.
-void AddLinesOf(const std::string& path, const std::string& name, const Setting& named_by, Settings* out) {
+void AddLinesOf(const OptionRow& row, const Setting& named_by, Settings* out) {
+  const std::string& path = named_by.value;
   std::ifstream file(path);
   if (!file) throw ConfigError(named_by.where + ": cannot read '" + path + "'");
+  std::vector<Setting> found;
   std::string line;
   for (size_t number = 1; std::getline(file, line); ++number) {
     const std::string value = Trimmed(line);
     if (value.empty() || value[0] == '#') continue;
-    (*out)[name].push_back({value, path + " line " + std::to_string(number) + " (" + named_by.where + ")"});
+    found.push_back({value, path + " line " + std::to_string(number) + " (" + named_by.where + ")"});
   }
   if (file.bad()) throw ConfigError(named_by.where + ": cannot read '" + path + "'");
-  if (out->count(name) == 0) throw ConfigError(named_by.where + ": nothing stands in '" + path + "'");
+  if (found.empty()) throw ConfigError(named_by.where + ": nothing stands in '" + path + "'");
+  if (row.arity == Arity::kOne && found.size() > 1) {
+    throw ConfigError(found[1].where + ": takes one value, not several");
+  }
+  std::move(found.begin(), found.end(), std::back_inserter((*out)[row.name]));
 }
 
 }  // namespace
@@ -36,14 +45,18 @@ const OptionRow* FindOption(const std::string& name) {
   return nullptr;
 }
 
+const Setting& NotEmpty(const Setting& setting) {
+  if (setting.value.empty()) throw ConfigError(setting.where + ": the value is empty");
+  return setting;
+}
+
 void AddSetting(const std::string& name, const Setting& setting, Settings* out) {
   const OptionRow* row = FindOption(name);
   if (row == nullptr) throw ConfigError(setting.where + " is no option");
-  if (setting.value.empty()) throw ConfigError(setting.where + ": the value is empty");
   if (name == row->name) {
-    (*out)[name].push_back(setting);
+    (*out)[name].push_back(NotEmpty(setting));
   } else {
-    AddLinesOf(setting.value, row->name, setting, out);
+    AddLinesOf(*row, NotEmpty(setting), out);
   }
 }
 

@@ -24,6 +24,13 @@ std::string Trim(const std::string& text) {
   return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
+// Some proxies write the port too: "192.0.2.1:4711", "[2001:db8::1]:4711".
+std::string WithoutPort(const std::string& hop) {
+  if (hop.compare(0, 1, "[") == 0) return hop.substr(1, hop.find(']') - 1);
+  const size_t colon = hop.find(':');
+  return hop.find(':', colon + 1) == std::string::npos ? hop.substr(0, colon) : hop;
+}
+
 }  // namespace
 
 bool IsAddress(const std::string& text) {
@@ -83,7 +90,7 @@ std::string SenderAddress(const std::string& peer, const std::string& forwarded_
   while (is_trusted(sender) && end > 0) {
     const size_t comma = forwarded_for.rfind(',', end - 1);
     const size_t begin = comma == std::string::npos ? 0 : comma + 1;
-    const std::string hop = Trim(forwarded_for.substr(begin, end - begin));
+    const std::string hop = WithoutPort(Trim(forwarded_for.substr(begin, end - begin)));
     if (!IsAddress(hop)) break;
     sender = hop;
     end = comma == std::string::npos ? 0 : comma;

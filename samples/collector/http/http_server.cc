@@ -118,7 +118,7 @@ class HttpServer::Impl {
 
   Metrics* metrics_;
   ConnectionSet connections_;
-  asio::ssl::context tls_{asio::ssl::context::tls_server};
+  asio::ssl::context tls_{(BoundHandshakes(), asio::ssl::context::tls_server)};
   asio::io_context io_;
   // A batch that waits for the store is no work of asio's: without this the threads would end before its answer.
   asio::executor_work_guard<asio::io_context::executor_type> until_stop_{io_.get_executor()};

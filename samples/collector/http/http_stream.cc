@@ -1,5 +1,6 @@
 #include "samples/collector/http/http_stream.h"
 
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
@@ -8,8 +9,10 @@
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/write.hpp>
 #include <cerrno>
+#include <cstdlib>
 #include <ctime>
 #include <new>
+#include <stdexcept>
 
 namespace whydrop::collector {
 namespace {
@@ -17,6 +20,29 @@ namespace {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
+
+// OpenSSL takes a ClientHello of up to 128 KiB, and the memory for all of it once its first bytes have come: thousands
+// of peers that send no more would make it hold gigabytes. An ordinary one has 2 KiB, so while hands are shaken OpenSSL
+// gets no block larger than this. Its own chain of certificates must fit too.
+constexpr size_t kLargestHandshakeBlock = 48 * 1024;
+thread_local bool shakes_hands = false;
+
+void* Allocate(size_t bytes, const char*, int) {
+  return shakes_hands && bytes > kLargestHandshakeBlock ? nullptr : std::malloc(bytes);
+}
+
+void* Reallocate(void* block, size_t bytes, const char*, int) {
+  return shakes_hands && bytes > kLargestHandshakeBlock ? nullptr : std::realloc(block, bytes);
+}
+
+void Free(void* block, const char*, int) { std::free(block); }
+
+int ShakeHands(SSL* ssl) {
+  shakes_hands = true;
+  const int result = SSL_do_handshake(ssl);
+  shakes_hands = false;
+  return result;
+}
 
 class PlainStream : public HttpStream {
  public:
@@ -40,7 +66,7 @@ class TlsStream : public HttpStream {
   }
 
   void Handshake(Done done) override {
-    Begin([ssl = ssl_.get()] { return SSL_do_handshake(ssl); }, std::move(done));
+    Begin([ssl = ssl_.get()] { return ShakeHands(ssl); }, std::move(done));
   }
   void ReadSome(asio::mutable_buffer buffer, Done done) override {
     Begin([ssl = ssl_.get(), buffer] { return SSL_read(ssl, buffer.data(), static_cast<int>(buffer.size())); },
@@ -129,6 +155,11 @@ void HttpStream::Complete(Done done, error_code error, size_t size) {
   ++depth_;
   done(error, size);
   --depth_;
+}
+
+void BoundHandshakes() {
+  static const int bounded = CRYPTO_set_mem_functions(Allocate, Reallocate, Free);
+  if (bounded != 1) throw std::logic_error("OpenSSL was used before its memory was bounded");
 }
 
 std::unique_ptr<HttpStream> MakePlainStream(asio::ip::tcp::socket socket) {

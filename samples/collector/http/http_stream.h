@@ -43,6 +43,9 @@ class HttpStream {
   int depth_ = 0;  // of operations that were complete at once, each begun by the one before
 };
 
+// Bounds what OpenSSL takes for a handshake, for the whole process: before anything else of OpenSSL is used.
+void BoundHandshakes();
+
 std::unique_ptr<HttpStream> MakePlainStream(boost::asio::ip::tcp::socket socket);
 std::unique_ptr<HttpStream> MakeTlsStream(boost::asio::ip::tcp::socket socket, boost::asio::ssl::context& tls);
 

@@ -201,6 +201,28 @@ TEST_CASE("secrets are read from files, one on each line, and are never shown") 
   CHECK(Contains(ErrorOf({"--listen-file", keys.path()}), "--listen-file"));
 }
 
+TEST_CASE("a value that stands where none belongs is not shown if it may be a secret") {
+  for (const char* stray : {"game=secret", "clickhouse:http://u:secret@h1/d", "clickhouse:http://u:x=secret@h1/d", "game=x@secret"}) {
+    const std::string error = ErrorOf({"--threads", "2", stray});
+    CHECK(Contains(error, "unknown argument '"));
+    CHECK_FALSE(Contains(error, "secret"));
+  }
+}
+
+TEST_CASE("a file that is named by nothing is a mistake, not the absence of one") {
+  CHECK(ErrorOf({"--config", ""}) == "--config: the value is empty");
+  CHECK(ErrorOf({"--config="}) == "--config: the value is empty");
+  CHECK(ErrorOf({}, {{"WHYDROP_COLLECTOR_CONFIG", ""}}) == "WHYDROP_COLLECTOR_CONFIG: the value is empty");
+  CHECK(ErrorOf({"--key-file", ""}) == "--key-file: the value is empty");
+}
+
+TEST_CASE("of two lines for one value neither wins in silence") {
+  const File two("sqlite:a.db\n# or\nsqlite:b.db\n");
+  CHECK(ErrorOf({"--store-file", two.path()}) == two.path() + " line 3 (--store-file): takes one value, not several");
+  const File one("# here\nsqlite:a.db\n");
+  CHECK(Load({"--store-file", one.path()}).store_url == "sqlite:a.db");
+}
+
 TEST_CASE("an app may have several keys and several quotas") {
   const Options options =
       Load({"--key", "game=a", "--key", "game=b", "--quota", "game=10/s", "--quota", "game=5000/day"});
