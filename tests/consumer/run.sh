@@ -52,7 +52,8 @@ fi
 
 for link in whydrop::whydrop whydrop::static; do
   out="$work/cmake-${link#whydrop::}"
-  quietly cmake -S "$here/project" -B "$out" -DCMAKE_PREFIX_PATH="$prefix" -DCONSUMER_LINK="$link" -DCMAKE_BUILD_TYPE=Release
+  quietly cmake -S "$here/project" -B "$out" -G Ninja -DCMAKE_PREFIX_PATH="$prefix" -DCONSUMER_LINK="$link" \
+    -DCMAKE_BUILD_TYPE=Release
   quietly cmake --build "$out" --parallel 2
   run_programs "cmake $link" "$out"
 done
