@@ -77,7 +77,10 @@ void Worker::Pulse() {
   }
   if (pulses_ % kSampleEvery == 0) SampleSystem();
   writer.WriteThrough();
-  if (pulses_ % kSyncEvery == kSyncEvery - 1) session_->storage().Sync();
+  if (pulses_ % kSyncEvery == kSyncEvery - 1) {
+    busy_.store(true, std::memory_order_release);  // a disk may take its time
+    session_->storage().Sync();
+  }
   ++pulses_;
 }
 

@@ -113,8 +113,8 @@ void Worker::Run() {
     Pulse();
     Serve();
     UploadWhenDue();
-    // A stop of the whole process during the wait must not pass for work that took long.
-    if (busy()) Pulse();
+    // A stop of the whole process during the wait must not pass for work that took long. A pulse may be such work itself.
+    for (int i = 0; i < 2 && busy(); ++i) Pulse();
     if (!stopping()) waiter_->Wait(kPulseMs, network_left_ != 0 && watch_.has_value() ? watch_->wait_handle() : -1);
   }
   // Asked for while a transfer took its time, and then the game stopped: what was promised is kept.

@@ -2,7 +2,9 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <spawn.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,6 +19,7 @@
 #include <thread>
 
 #include "ring/ring_layout.h"
+#include "session/session.h"
 #include "session_fixture.h"
 #include "support/child.h"
 
@@ -25,6 +28,39 @@ using whydrop_test::OpenTcp;
 using whydrop_test::Started;
 using whydrop_test::Stats;
 using whydrop_test::TempDir;
+
+namespace {
+constexpr uint64_t kSlowDiskMs = 3000;
+std::atomic<bool> disk_is_slow{false};
+std::atomic<int> syncs{0};
+}  // namespace
+
+// Stands before the system's.
+extern "C" int msync(void* address, size_t size, int flags) {
+  if (disk_is_slow.load()) std::this_thread::sleep_for(std::chrono::milliseconds(kSlowDiskMs));
+  syncs.fetch_add(1);
+  return static_cast<int>(syscall(SYS_msync, address, size, flags));
+}
+
+TEST_CASE("a disk that takes its time is not told as a machine that was suspended") {
+  TempDir dir;
+  Started session(dir.path());
+  REQUIRE(session.Start() == WHYDROP_OK);
+  REQUIRE(Stats().storage == WHYDROP_STORAGE_MAPPED);
+  const whydrop::LifePage* life = whydrop::Session::Current()->writer().life();
+  // The ring is synced every 120 pulses, and each flush has two of them. The last ones come by themselves: work that a
+  // flush gives the worker is no suspend either.
+  const int before = syncs.load();
+  while (syncs.load() == before) REQUIRE(whydrop_flush(60000) == WHYDROP_OK);
+  for (int i = 0; i < 55; ++i) REQUIRE(whydrop_flush(60000) == WHYDROP_OK);
+  disk_is_slow.store(true);
+  const int until = syncs.load() + 1;
+  while (syncs.load() < until) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  disk_is_slow.store(false);
+  const uint64_t synced_ms = life->tick_ms.load();
+  while (life->tick_ms.load() < synced_ms + kSlowDiskMs + 250) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  CHECK(life->suspend_length_ms.load() < kSlowDiskMs);
+}
 
 namespace {
 
