@@ -40,9 +40,10 @@ std::unique_ptr<Store> OpenStore(const std::string& url, ClockFn now, Metrics* m
 }
 
 std::string SchemaText(const std::string& url) {
+  const clickhouse::Settings settings = EngineOf(url);
   std::string text;
-  for (const std::string& statement : clickhouse::SchemaStatements(EngineOf(url))) text += statement + ";\n";
-  return text;
+  for (const std::string& statement : clickhouse::SchemaStatements(settings)) text += statement + ";\n";
+  return text + clickhouse::VersionStatement(settings) + ";\n";
 }
 
 void ApplySchema(const std::string& url) { clickhouse::Cluster(EngineOf(url)).MakeTables(); }

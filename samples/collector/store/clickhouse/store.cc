@@ -49,30 +49,37 @@ ClickHouseStore::ClickHouseStore(const std::string& url, ClockFn now, const Stor
 
 ClickHouseStore::~ClickHouseStore() { Stop(); }
 
+// Tables that do not fit keep it from starting; an engine that is away, or a part of it, does not.
 void ClickHouseStore::Open() {
+  const bool reads_only = store_settings_.access == StoreAccess::kRead;
   try {
-    if (settings_.create && store_settings_.access == StoreAccess::kServe) MakeTables();
-    cluster_.CheckTables();
+    PrepareTables();
+  } catch (const Unreachable& error) {
+    if (reads_only) throw;
+    LogWarning("engine", error.what());
+    return;
+  }
+  try {
     health_.newest_report_s = ReadNewestReport(&cluster_);
     learned_ = ReadAllLabels(&cluster_, "");
     judge_.Learn(learned_);
-  } catch (const Unreachable& error) {
-    if (store_settings_.access == StoreAccess::kRead) throw;
-    LogWarning("engine", error.what());
   } catch (const StoreError& error) {
-    throw StoreError(
-        std::string("the tables cannot be used, `whydrop-collector schema --store URL --apply` makes them: ") +
-        error.what());
+    if (reads_only) throw;
+    LogWarning("engine", error.what());
   }
 }
 
-// A node that is away has its tables, or gets them from the next collector that starts.
-void ClickHouseStore::MakeTables() {
-  try {
-    cluster_.MakeTables();
-  } catch (const Unreachable& error) {
-    LogWarning("engine", error.what());
+void ClickHouseStore::PrepareTables() {
+  if (settings_.create && store_settings_.access == StoreAccess::kServe) {
+    try {
+      cluster_.MakeTables();
+    } catch (const Unreachable& error) {
+      // A node that is away has its tables, or gets them from the next collector that starts.
+      LogWarning("engine", error.what());
+    }
   }
+  cluster_.CheckTables();
+  tables_fit_ = true;
 }
 
 bool ClickHouseStore::Submit(Batch batch, Done done) {
@@ -211,6 +218,7 @@ void ClickHouseStore::WorkLoop() {
 
 // True if everything that was closed before is in the answers.
 bool ClickHouseStore::Work(Haste haste, int64_t now_s) {
+  if (!tables_fit_) PrepareTables();
   TakeOver();
   if (!delivery_->empty()) sent_ = Clock::now();
   delivery_->Send();

@@ -55,7 +55,7 @@ class ClickHouseStore : public Store {
   using Clock = std::chrono::steady_clock;
 
   void Open();
-  void MakeTables();
+  void PrepareTables();
   // The writer's thread.
   void WriteLoop();
   void Write(std::vector<PendingBatch>* group);
@@ -82,6 +82,7 @@ class ClickHouseStore : public Store {
   std::unique_ptr<Encoder> encoder_;    // the writer's
 
   // The worker's.
+  bool tables_fit_ = false;  // nothing is sent before
   uint64_t swept_until_us_ = 0;
   int64_t answers_behind_s_ = 0;
   Clock::time_point sent_, reviewed_, purged_, refreshed_, searched_;

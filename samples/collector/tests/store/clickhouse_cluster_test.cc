@@ -17,6 +17,7 @@
 
 #include "samples/collector/store/clickhouse/engine/cluster.h"
 #include "samples/collector/store/clickhouse/engine/row_binary.h"
+#include "samples/collector/store/clickhouse/engine/tables.h"
 #include "samples/collector/store/clickhouse/spool/delivery.h"
 #include "samples/collector/store/clickhouse/store.h"
 
@@ -65,12 +66,33 @@ class SilentNode {
 // The only node of a cluster's only shard, without a row in it.
 class AnsweringNode : public SilentNode {
  public:
+  // How it meets who asks.
+  enum class Mood {
+    kWell,
+    kOtherTables,  // of another shape
+    kAway,         // closes every connection without a word
+    kAlone,        // cannot ask another shard
+  };
   AnsweringNode() : thread_([this] { Serve(); }) {}
   ~AnsweringNode() {
     shutdown(fd_, SHUT_RDWR);
     thread_.join();
   }
 
+  void Be(Mood mood) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    mood_ = mood;
+    checks_ = 0;
+  }
+  // Until its tables were looked at so often in its present mood.
+  bool WaitForChecks(int checks) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    return changed_.wait_for(lock, kSoon, [&] { return checks_ >= checks; });
+  }
+  bool HasInserts() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return !inserts_.empty();
+  }
   bool WaitForInsert(const std::string& table) {
     std::unique_lock<std::mutex> lock(mutex_);
     return changed_.wait_for(lock, kSoon,
@@ -99,30 +121,63 @@ class AnsweringNode : public SilentNode {
       wanted = head + 4 + std::strtoul(request.c_str() + length + 16, nullptr, 10);
     }
     const std::string line = request.substr(0, request.find('\r'));
-    if (line.find("INSERT") != std::string::npos) {
+    std::string body;
+    const char* status = "200 OK";
+    {
       const std::lock_guard<std::mutex> lock(mutex_);
-      inserts_ += line + "\n";
+      if (line.find("INSERT") != std::string::npos) inserts_ += line + "\n";
+      if (mood_ == Mood::kAway || request.find("system.columns") != std::string::npos) ++checks_;
       changed_.notify_all();
+      if (mood_ == Mood::kAway) return;
+      body = BodyFor(request);
+      const bool asks_others = request.find("_all ") != std::string::npos;
+      if (mood_ == Mood::kAlone && asks_others) status = "500 Internal Server Error";
     }
-    const std::string body = BodyFor(request);
-    const std::string answer =
-        "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+    const std::string answer = std::string("HTTP/1.1 ") + status +
+                               "\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
+                               body;
     send(peer, answer.data(), answer.size(), MSG_NOSIGNAL);
   }
 
-  static std::string BodyFor(const std::string& request) {
+  std::string Columns() const {
+    RowWriter rows;
+    for (const std::string& table : TableNames()) {
+      for (const Column& column : ColumnsOf(table)) {
+        const bool differs = mood_ == Mood::kOtherTables && column.name == "evidence";
+        for (const char* everywhere : {"", "_all"})
+          rows.Text(table + everywhere).Text(column.name).Text(differs ? "UInt8" : column.type);
+      }
+    }
+    return rows.Take();
+  }
+  std::string BodyFor(const std::string& request) const {
     const auto asks = [&request](const char* what) { return request.find(what) != std::string::npos; };
     if (asks("system.clusters")) return RowWriter().U32(1).U32(1).Take();
     if (asks("system.replicas")) return RowWriter().U8(0).U64(0).U8(0).U64(0).U8(0).U64(8).Take();
+    if (asks("system.columns")) return Columns();
+    if (asks("max(version), argMax(oldest")) return RowWriter().U32(kSchemaVersion).U32(kOldestVersionBeside).Take();
     if (asks("max(received_s)")) return RowWriter().U32(0).Take();
     return "";
   }
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::string inserts_;  // guarded by mutex_
+  std::string inserts_;  // guarded by mutex_, as all that follows
+  Mood mood_ = Mood::kWell;
+  int checks_ = 0;
   std::thread thread_;
 };
+
+Batch OneConnection() {
+  Batch batch;
+  batch.key.session_id.fill(1);
+  batch.session.app_id = "game";
+  batch.session.app_version = "1.0";
+  batch.received_unix_s = batch.reference_unix_s = 1700000000;
+  batch.connections.resize(1);
+  batch.connections[0].number = 1;
+  return batch;
+}
 
 std::string Url(const SilentNode& one, const SilentNode& other) {
   return "http://" + one.host() + "," + other.host() + "/drops?cluster=c";
@@ -201,21 +256,59 @@ TEST_CASE("batches are taken and brought in, and questions answered, while a nod
     const auto started = Clock::now();
     ClickHouseStore store(
         Url(silent, good) + "&block_ms=50&spool=" + name, [] { return int64_t{1700000000}; }, {}, &metrics);
-    Batch batch;
-    batch.key.session_id.fill(1);
-    batch.session.app_id = "game";
-    batch.session.app_version = "1.0";
-    batch.received_unix_s = batch.reference_unix_s = 1700000000;
-    batch.connections.resize(1);
-    batch.connections[0].number = 1;
     std::promise<StoreVerdict> verdict;
     const auto asked = Clock::now();
-    REQUIRE(store.Submit(batch, [&verdict](StoreVerdict got) { verdict.set_value(got); }));
+    REQUIRE(store.Submit(OneConnection(), [&verdict](StoreVerdict got) { verdict.set_value(got); }));
     CHECK(verdict.get_future().get() == StoreVerdict::kAccepted);
     CHECK(Clock::now() - asked < seconds(10));
     CHECK(store.ListApps().empty());
     CHECK(good.WaitForInsert("work"));
     CHECK(Clock::now() - started < kSoon);
+  }
+  std::filesystem::remove_all(name);
+}
+
+TEST_CASE("what a collector has in its spool waits where the tables turn out to be of another shape") {
+  char name[] = "/tmp/cluster-test-XXXXXX";
+  REQUIRE(mkdtemp(name) != nullptr);
+  AnsweringNode node;
+  Metrics metrics;
+  const std::string url = "http://" + node.host() + "/drops?block_ms=50&spool=" + name;
+  const auto clock = [] { return int64_t{1700000000}; };
+  node.Be(AnsweringNode::Mood::kOtherTables);
+  CHECK_THROWS_WITH_AS(ClickHouseStore(url, clock, {}, &metrics),
+                       doctest::Contains("'evidence' in 'records' is UInt8 and not String"), StoreError);
+  node.Be(AnsweringNode::Mood::kAway);
+  {
+    ClickHouseStore store(url, clock, {}, &metrics);
+    std::promise<StoreVerdict> verdict;
+    REQUIRE(store.Submit(OneConnection(), [&verdict](StoreVerdict got) { verdict.set_value(got); }));
+    CHECK(verdict.get_future().get() == StoreVerdict::kAccepted);
+    CHECK(node.WaitForChecks(3));
+    node.Be(AnsweringNode::Mood::kOtherTables);
+    CHECK(node.WaitForChecks(3));
+    CHECK_FALSE(node.HasInserts());
+    node.Be(AnsweringNode::Mood::kWell);
+    CHECK(node.WaitForInsert("work"));
+  }
+  std::filesystem::remove_all(name);
+}
+
+TEST_CASE("a shard that is away keeps no collector from starting and from taking batches") {
+  char name[] = "/tmp/cluster-test-XXXXXX";
+  REQUIRE(mkdtemp(name) != nullptr);
+  AnsweringNode node;
+  Metrics metrics;
+  node.Be(AnsweringNode::Mood::kAlone);
+  {
+    ClickHouseStore store(
+        "http://" + node.host() + "/drops?cluster=c&block_ms=50&spool=" + name, [] { return int64_t{1700000000}; }, {},
+        &metrics);
+    std::promise<StoreVerdict> verdict;
+    REQUIRE(store.Submit(OneConnection(), [&verdict](StoreVerdict got) { verdict.set_value(got); }));
+    CHECK(verdict.get_future().get() == StoreVerdict::kAccepted);
+    CHECK_THROWS_AS(store.ListApps(), StoreError);
+    CHECK(node.WaitForInsert("work"));
   }
   std::filesystem::remove_all(name);
 }

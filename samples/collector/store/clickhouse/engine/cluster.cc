@@ -1,8 +1,11 @@
 #include "samples/collector/store/clickhouse/engine/cluster.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "samples/collector/store/clickhouse/engine/row_binary.h"
+#include "samples/collector/store/clickhouse/engine/schema.h"
 #include "samples/collector/store/clickhouse/engine/tables.h"
 
 namespace whydrop::collector::clickhouse {
@@ -173,7 +176,7 @@ void Cluster::MakeTables() {
   std::string failed, not_reached;
   for (const auto& member : members_) {
     try {
-      for (const std::string& statement : SchemaStatements(settings_)) member->node->Ask(statement);
+      MakeTablesAt(member->node.get(), settings_);
     } catch (const Unreachable& error) {
       if (not_reached.empty()) not_reached = error.what();
     } catch (const StoreError& error) {
@@ -185,7 +188,27 @@ void Cluster::MakeTables() {
 }
 
 void Cluster::CheckTables() {
-  Ask("SELECT count() FROM " + Everywhere(settings_, "verdicts") + " WHERE day = '1970-01-01' FORMAT RowBinary");
+  Discover();
+  std::set<int> shards;
+  std::map<int, std::string> lacking;
+  std::string not_reached = "no node answers";
+  for (const auto& member : members_) {
+    try {
+      if (HasTables(member->node.get(), settings_)) {
+        shards.insert(member->shard);
+      } else {
+        lacking[member->shard] = member->node->url() + " has no tables in '" + settings_.database +
+                                 "'; `whydrop-collector schema --store URL --apply` makes them";
+      }
+    } catch (const Unreachable& error) {
+      not_reached = error.what();
+    }
+  }
+  for (const auto& [shard, why] : lacking) {
+    // A replica that has just been put in is brought up beside those that serve.
+    if (shards.count(shard) == 0) throw StoreError(why);
+  }
+  if (shards.empty()) throw Unreachable(not_reached);
 }
 
 }  // namespace whydrop::collector::clickhouse

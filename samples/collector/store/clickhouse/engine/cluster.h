@@ -52,7 +52,8 @@ class Cluster {
   // Makes what is missing on every node. Throws StoreError that names the first node where that failed, after the
   // others were done; to be tried again then. Unreachable: no node failed otherwise.
   void MakeTables();
-  // Throws StoreError if a shard that answers lacks the tables.
+  // Throws StoreError if a node's tables cannot be used, or no node of a shard that answers has any; Unreachable if
+  // none answers.
   void CheckTables();
 
  private:

@@ -13,6 +13,7 @@ struct Definition {
   const char* partition;
   const char* order;
   int granularity;
+  bool is_of_node = false;  // each node has its own
 };
 
 // Nothing here that ClickHouse 18.16 or a current one does not take.
@@ -74,6 +75,8 @@ constexpr Definition kTables[] = {
      "UInt8, "
      "rotate_interval_ms UInt32",
      "ReplacingMergeTree", "version", "day", "(app_id, session_id)", 1024},
+    // The versions that the tables of a node have had, and the oldest whose collectors may use each.
+    {"schema", "version UInt32, oldest UInt32", "ReplacingMergeTree", "", "", "version", 8192, true},
     // Values that apps gave to their labels.
     {"labels", "app_id String, dimension String, value String", "ReplacingMergeTree", "", "",
      "(app_id, dimension, value)", 8192},
@@ -82,7 +85,7 @@ constexpr Definition kTables[] = {
 std::string EngineOf(const Settings& settings, const Definition& table) {
   std::string engine = table.engine;
   std::string arguments = table.version;
-  if (!settings.cluster.empty()) {
+  if (!settings.cluster.empty() && !table.is_of_node) {
     // The nodes' macros tell their shard and their own name.
     engine = "Replicated" + engine;
     arguments = "'/clickhouse/tables/{shard}/" + settings.database + "/" + table.name + "', '{replica}'" +
@@ -120,6 +123,12 @@ std::string Everywhere(const Settings& settings, const std::string& table) {
   return Local(settings, table) + (settings.cluster.empty() ? "" : "_all");
 }
 
+std::vector<std::string> TableNames() {
+  std::vector<std::string> names;
+  for (const Definition& definition : kTables) names.push_back(definition.name);
+  return names;
+}
+
 std::vector<Column> ColumnsOf(const std::string& table) {
   std::vector<Column> columns;
   for (const Definition& definition : kTables) {
@@ -148,6 +157,11 @@ std::vector<std::string> SchemaStatements(const Settings& settings) {
                   ") ENGINE = Distributed(" + settings.cluster + ", " + settings.database + ", " + table.name + ")");
   }
   return all;
+}
+
+std::string VersionStatement(const Settings& settings) {
+  return InsertInto(settings, "schema") + "VALUES (" + std::to_string(kSchemaVersion) + ", " +
+         std::to_string(kOldestVersionBeside) + ")";
 }
 
 }  // namespace whydrop::collector::clickhouse

@@ -12,8 +12,12 @@
 
 namespace whydrop::collector::clickhouse {
 
-// Of the tables, and of rows that lie in a spool for them.
+// Of the tables, and of rows that lie in a spool for them. A next version may add tables, and columns at the end of
+// those that are there: then collectors of this version go on beside it, and rows of this version are taken. One that
+// changes more raises the oldest version whose collectors may use its tables, and must bring in the rows of earlier
+// spools.
 inline constexpr int kSchemaVersion = 1;
+inline constexpr int kOldestVersionBeside = 1;
 
 // Those that a collector writes from its spool; the values are stored there.
 enum class Table : uint8_t { kRecords = 1, kWork = 2, kSessions = 3, kLabels = 4, kLinks = 5 };
@@ -26,12 +30,16 @@ struct Column {
   std::string name, type;
   bool operator==(const Column& other) const { return name == other.name && type == other.type; }
 };
+std::vector<std::string> TableNames();
 // In the order of a row's values. Empty: there is no such table.
 std::vector<Column> ColumnsOf(const std::string& table);
 
 // All statements that make the database and its tables on one node, the same for every node. Every one leaves alone
 // what is there already.
 std::vector<std::string> SchemaStatements(const Settings& settings);
+
+// Records in the tables of one node which version they are.
+std::string VersionStatement(const Settings& settings);
 
 // Tables whose partitions are days, so that what is too old goes with its partition. `counts` has (day, generation).
 extern const std::vector<std::string> kTablesByDay;

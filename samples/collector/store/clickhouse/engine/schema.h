@@ -1,0 +1,22 @@
+// Whether the tables of a node are those that this collector writes to and reads from. Rows have no names in them: in a
+// table of another shape they would become other rows, so nothing is sent before this is known.
+//
+// Thread rule: from any thread.
+#ifndef WHYDROP_COLLECTOR_CLICKHOUSE_SCHEMA_H
+#define WHYDROP_COLLECTOR_CLICKHOUSE_SCHEMA_H
+
+#include "samples/collector/store/clickhouse/engine/node.h"
+#include "samples/collector/store/clickhouse/engine/url.h"
+
+namespace whydrop::collector::clickhouse {
+
+// Makes what is missing, and leaves alone what is there. Throws StoreError, also if what is there cannot be used.
+void MakeTablesAt(Node* node, const Settings& settings);
+
+// False: it has none of the tables. Throws StoreError that says what does not fit: a table or a column is missing or of
+// another type, or the version is too old or too new. More tables and columns do no harm.
+bool HasTables(Node* node, const Settings& settings);
+
+}  // namespace whydrop::collector::clickhouse
+
+#endif
