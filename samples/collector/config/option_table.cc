@@ -227,7 +227,7 @@ const std::vector<OptionRow>& OptionTable() {
       {kServe, "max-lag", "SECONDS", kOne, kOpen, "300", TakeCount<&Options::max_lag_s, 1, kLongestS>,
        "a number of seconds", "/readyz says 503 if answers are further behind what was acknowledged"},
       {kServe, "question-limit", "SECONDS", kOne, kOpen, "60", TakeCount<&Options::question_limit_s, 1, 3600>,
-       "a number of seconds from 1 to 3600", "a question to a SQLite store that takes longer is given up, with 503"},
+       "a number of seconds from 1 to 3600", "a question that takes longer is given up, with 503"},
       {kServe | kImport | kExport | kBackup, "log-level", "LEVEL", kOne, kOpen, "info", TakeLogLevel,
        "debug, info, warning or error", "debug, info, warning or error"},
       {kServe | kImport | kExport | kBackup, "log-format", "FORMAT", kOne, kOpen, "logfmt", TakeLogFormat,

@@ -5,6 +5,7 @@
 #ifndef WHYDROP_COLLECTOR_STORE_H
 #define WHYDROP_COLLECTOR_STORE_H
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -32,6 +33,11 @@ class QuestionGivenUp : public StoreError {
  public:
   using StoreError::StoreError;
 };
+
+inline std::string GivenUpAfter(std::chrono::seconds limit) {
+  return "the question took longer than " + std::to_string(limit.count()) +
+         " s: ask for a shorter time, or for less at once";
+}
 
 using ClockFn = std::function<int64_t()>;  // seconds since 1970-01-01 UTC
 

@@ -60,8 +60,8 @@ void ClickHouseStore::Open() {
     return;
   }
   try {
-    health_.newest_report_s = ReadNewestReport(&cluster_);
-    learned_ = ReadAllLabels(&cluster_, "");
+    health_.newest_report_s = ReadNewestReport(Question(&cluster_));
+    learned_ = ReadAllLabels(Question(&cluster_), "");
     judge_.Learn(learned_);
   } catch (const StoreError& error) {
     if (reads_only) throw;
@@ -238,8 +238,8 @@ bool ClickHouseStore::Work(Haste haste, int64_t now_s) {
   }
   if (haste == Haste::kSettle || Clock::now() - refreshed_ >= kRefreshEvery) {
     refreshed_ = Clock::now();
-    const int64_t newest_s = ReadNewestReport(&cluster_);
-    std::vector<Label> labels = ReadAllLabels(&cluster_, "");
+    const int64_t newest_s = ReadNewestReport(Question(&cluster_));
+    std::vector<Label> labels = ReadAllLabels(Question(&cluster_), "");
     judge_.Learn(labels);
     const std::lock_guard<std::mutex> lock(mutex_);
     health_.newest_report_s = newest_s;
@@ -314,59 +314,61 @@ void ClickHouseStore::Backup(const std::string&) {
   throw StoreError("a backup of ClickHouse is the engine's own task; CLUSTER.md says how");
 }
 
+Question ClickHouseStore::Ask() { return Question(&cluster_, std::chrono::seconds(store_settings_.question_limit_s)); }
+
 Attribution ClickHouseStore::QueryAttribution(const AttributionQuery& query) {
-  return ReadAttribution(&cluster_, query, now_());
+  return ReadAttribution(Ask(), query, now_());
 }
 
 std::vector<ConnectionView> ClickHouseStore::FindConnections(const std::string& app_id, const std::string& token_hash) {
-  return ReadConnections(&cluster_, app_id, token_hash, {now_(), store_settings_.join_window_s});
+  return ReadConnections(Ask(), app_id, token_hash, {now_(), store_settings_.join_window_s});
 }
 
 std::vector<ConnectionView> ClickHouseStore::FindConnectionsOfSession(const std::string& app_id,
                                                                       const std::string& session_id, uint32_t limit) {
-  return ReadConnectionsOfSession(&cluster_, app_id, session_id, limit, {now_(), store_settings_.join_window_s});
+  return ReadConnectionsOfSession(Ask(), app_id, session_id, limit, {now_(), store_settings_.join_window_s});
 }
 
 std::vector<ConnectionRow> ClickHouseStore::RecentConnections(const ConnectionQuery& query, uint32_t limit) {
-  return ReadRecentConnections(&cluster_, query, limit, now_());
+  return ReadRecentConnections(Ask(), query, limit, now_());
 }
 
 void ClickHouseStore::VisitConnections(const ConnectionQuery& query,
                                        const std::function<bool(const ConnectionRow&)>& visit) {
-  VisitConnectionRows(&cluster_, query, now_(), visit);
+  VisitConnectionRows(Ask(), query, now_(), visit);
 }
 
 std::vector<Finding> ClickHouseStore::QueryFindings(const ConnectionFilter& filter) {
-  return ReadFindings(&cluster_, filter);
+  return ReadFindings(Ask(), filter);
 }
 
 std::vector<SessionView> ClickHouseStore::FindSessions(std::optional<int32_t> end, const std::string& app_id,
                                                        uint32_t limit) {
-  return ReadSessions(&cluster_, end, app_id, limit);
+  return ReadSessions(Ask(), end, app_id, limit);
 }
 
 std::vector<SessionEndGroup> ClickHouseStore::QuerySessionEnds(const SessionFilter& filter) {
-  return ReadSessionEnds(&cluster_, filter);
+  return ReadSessionEnds(Ask(), filter);
 }
 
 Crashes ClickHouseStore::QueryCrashes(const SessionFilter& filter, uint32_t limit) {
-  return ReadCrashes(&cluster_, filter, limit);
+  return ReadCrashes(Ask(), filter, limit);
 }
 
 bool ClickHouseStore::HasSession(const std::string& app_id, const std::string& session_id) {
-  return ReadHasSession(&cluster_, app_id, session_id);
+  return ReadHasSession(Ask(), app_id, session_id);
 }
 
 std::vector<std::string> ClickHouseStore::ListApps() {
   std::vector<std::string> apps;
-  for (const Label& label : ReadAllLabels(&cluster_, "")) {
+  for (const Label& label : ReadAllLabels(Ask(), "")) {
     if (label.app_id.empty() && label.dimension == "app") apps.push_back(label.value);
   }
   return apps;
 }
 
 std::vector<Label> ClickHouseStore::ListLabels(const std::string& app_id) {
-  std::vector<Label> labels = ReadAllLabels(&cluster_, app_id);
+  std::vector<Label> labels = ReadAllLabels(Ask(), app_id);
   labels.erase(std::remove_if(labels.begin(), labels.end(), [](const Label& label) { return !IsToChooseFrom(label); }),
                labels.end());
   return labels;

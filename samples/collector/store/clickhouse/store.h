@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "samples/collector/store/clickhouse/encoder.h"
-#include "samples/collector/store/clickhouse/engine/cluster.h"
+#include "samples/collector/store/clickhouse/engine/question.h"
 #include "samples/collector/store/clickhouse/judging/judge.h"
 #include "samples/collector/store/clickhouse/judging/rollup.h"
 #include "samples/collector/store/clickhouse/judging/servers.h"
@@ -54,6 +54,7 @@ class ClickHouseStore : public Store {
  private:
   using Clock = std::chrono::steady_clock;
 
+  Question Ask();
   void Open();
   void PrepareTables();
   // The writer's thread.

@@ -36,8 +36,7 @@ class ReadPool {
     } catch (const StoreError&) {
       if (lease.IsInterrupted()) throw QuestionGivenUp("the collector is stopping");
       if (!lease.IsLate()) throw;
-      throw QuestionGivenUp("the question took longer than " + std::to_string(limit_.count()) +
-                            " s: ask for a shorter time, or for less at once");
+      throw QuestionGivenUp(GivenUpAfter(limit_));
     }
   }
 

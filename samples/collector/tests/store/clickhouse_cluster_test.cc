@@ -67,16 +67,23 @@ class SilentNode {
 class AnsweringNode : public SilentNode {
  public:
   // How it meets who asks.
+  static constexpr const char* kLong = "SELECT 'long'";
   enum class Mood {
     kWell,
     kOtherTables,  // of another shape
     kAway,         // closes every connection without a word
     kAlone,        // cannot ask another shard
+    kWorking,      // on the long question, and answers short ones meanwhile
+    kStopped,      // takes every question and says nothing any more
+    kBare,         // has no tables
+    kFailing,      // says 200, and then that it has failed
+    kStranger,     // is no engine
   };
   AnsweringNode() : thread_([this] { Serve(); }) {}
   ~AnsweringNode() {
     shutdown(fd_, SHUT_RDWR);
     thread_.join();
+    for (const int peer : held_) close(peer);
   }
 
   void Be(Mood mood) {
@@ -84,10 +91,19 @@ class AnsweringNode : public SilentNode {
     mood_ = mood;
     checks_ = 0;
   }
-  // Until its tables were looked at so often in its present mood.
+  // Until its tables were looked at, or it was asked whether it lives, so often in its present mood.
   bool WaitForChecks(int checks) {
     std::unique_lock<std::mutex> lock(mutex_);
     return changed_.wait_for(lock, kSoon, [&] { return checks_ >= checks; });
+  }
+  // The long question has its answer.
+  void Finish() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    for (const int peer : held_) {
+      Send(peer, "200 OK", "done");
+      close(peer);
+    }
+    held_.clear();
   }
   bool HasInserts() {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -102,18 +118,25 @@ class AnsweringNode : public SilentNode {
  private:
   void Serve() {
     for (int peer = accept(fd_, nullptr, nullptr); peer >= 0; peer = accept(fd_, nullptr, nullptr)) {
-      Answer(peer);
-      close(peer);
+      if (Answer(peer)) close(peer);
     }
   }
 
-  void Answer(int peer) {
+  static void Send(int peer, const char* status, const std::string& body) {
+    const std::string answer = std::string("HTTP/1.1 ") + status +
+                               "\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
+                               body;
+    send(peer, answer.data(), answer.size(), MSG_NOSIGNAL);
+  }
+
+  // False: it waits for its answer.
+  bool Answer(int peer) {
     std::string request;
     char piece[65536];
     size_t wanted = std::string::npos;
     while (request.size() < wanted) {
       const ssize_t count = read(peer, piece, sizeof piece);
-      if (count <= 0) return;
+      if (count <= 0) return true;
       request.append(piece, static_cast<size_t>(count));
       const size_t head = request.find("\r\n\r\n");
       if (head == std::string::npos) continue;
@@ -126,17 +149,25 @@ class AnsweringNode : public SilentNode {
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       if (line.find("INSERT") != std::string::npos) inserts_ += line + "\n";
+      const bool is_long = request.find(kLong) != std::string::npos;
+      const bool is_short = request.find("SELECT 1") != std::string::npos;
       if (mood_ == Mood::kAway || request.find("system.columns") != std::string::npos) ++checks_;
+      if (mood_ == Mood::kWorking && is_short) ++checks_;
       changed_.notify_all();
-      if (mood_ == Mood::kAway) return;
+      if (mood_ == Mood::kAway) return true;
+      if (mood_ == Mood::kStopped || (mood_ == Mood::kWorking && is_long)) {
+        held_.push_back(peer);
+        return false;
+      }
       body = BodyFor(request);
       const bool asks_others = request.find("_all ") != std::string::npos;
       if (mood_ == Mood::kAlone && asks_others) status = "500 Internal Server Error";
+      if (mood_ == Mood::kBare && is_long) status = "404 Not Found";
+      if (mood_ == Mood::kFailing && line.find("INSERT") != std::string::npos) body = "Code: 243, no space";
+      if (mood_ == Mood::kStranger) body = "<html>";
     }
-    const std::string answer = std::string("HTTP/1.1 ") + status +
-                               "\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
-                               body;
-    send(peer, answer.data(), answer.size(), MSG_NOSIGNAL);
+    Send(peer, status, body);
+    return true;
   }
 
   std::string Columns() const {
@@ -152,6 +183,7 @@ class AnsweringNode : public SilentNode {
   }
   std::string BodyFor(const std::string& request) const {
     const auto asks = [&request](const char* what) { return request.find(what) != std::string::npos; };
+    if (asks("SELECT 1 FORMAT")) return "1\n";
     if (asks("system.clusters")) return RowWriter().U32(1).U32(1).Take();
     if (asks("system.replicas")) return RowWriter().U8(0).U64(0).U8(0).U64(0).U8(0).U64(8).Take();
     if (asks("system.columns")) return Columns();
@@ -165,6 +197,7 @@ class AnsweringNode : public SilentNode {
   std::string inserts_;  // guarded by mutex_, as all that follows
   Mood mood_ = Mood::kWell;
   int checks_ = 0;
+  std::vector<int> held_;
   std::thread thread_;
 };
 
@@ -203,6 +236,46 @@ TEST_CASE("a node that says nothing keeps nobody but who asks it, and him not fo
   for (int i = 0; i < 50; ++i) cluster.Ask("SELECT 2");
   CHECK(Clock::now() - started < seconds(10));
   CHECK(cluster.EachShardIsReached());
+}
+
+TEST_CASE("a node is waited for as long as it says that it lives, and no longer where it stops in the middle") {
+  AnsweringNode node;
+  clickhouse::Settings settings = ParseUrl("http://" + node.host() + "/drops");
+  settings.watch_every = std::chrono::milliseconds(50);
+  Node asked(settings.nodes[0], settings);
+  const auto ask = [&asked] { return asked.Ask(AnsweringNode::kLong); };
+  node.Be(AnsweringNode::Mood::kWorking);
+  auto answer = std::async(std::launch::async, ask);
+  CHECK(node.WaitForChecks(4));
+  node.Finish();
+  CHECK(answer.get() == "done");
+
+  node.Be(AnsweringNode::Mood::kWorking);
+  const auto started = Clock::now();
+  answer = std::async(std::launch::async, ask);
+  CHECK(node.WaitForChecks(2));
+  node.Be(AnsweringNode::Mood::kStopped);
+  CHECK_THROWS_AS(answer.get(), Unreachable);
+  CHECK(Clock::now() - started < kSoon);
+}
+
+TEST_CASE("an answer that is none is no success, and another node is asked") {
+  AnsweringNode good, other;
+  Cluster cluster(ParseUrl(Url(good, other)));
+  cluster.Discover();
+  REQUIRE(cluster.Replicas(0).size() == 2);
+  for (const auto mood : {AnsweringNode::Mood::kFailing, AnsweringNode::Mood::kStranger}) {
+    other.Be(mood);
+    for (int i = 0; i < 4; ++i) CHECK(cluster.Insert(0, "records", "rows")->url() == "http://" + good.host());
+  }
+  other.Be(AnsweringNode::Mood::kBare);
+  for (int i = 0; i < 4; ++i) CHECK_NOTHROW(cluster.Ask(AnsweringNode::kLong));
+  other.Be(AnsweringNode::Mood::kStranger);
+  const clickhouse::Settings settings = ParseUrl("http://" + other.host() + "/drops");
+  CHECK_THROWS_WITH_AS(Node(settings.nodes[0], settings).Ask("SELECT 2"), doctest::Contains("no ClickHouse"),
+                       Unreachable);
+  for (AnsweringNode* node : {&good, &other}) node->Be(AnsweringNode::Mood::kFailing);
+  CHECK_THROWS_WITH_AS(cluster.Insert(0, "records", "rows"), doctest::Contains("no space"), StoreError);
 }
 
 TEST_CASE("a segment that cannot be read is set aside, and holds up no other") {

@@ -46,9 +46,9 @@ std::string Wanted(const ConnectionQuery& query) {
   return sql;
 }
 
-std::vector<KeyRows> ReadKeys(Cluster* cluster, const std::string& where, const ExternalTable* keys) {
-  const auto ask = [cluster](const std::string& sql, const ExternalTable* table) { return cluster->Ask(sql, table); };
-  return ReadEnds(cluster->settings(), Everywhere(cluster->settings(), "records"), where, ask, ask, keys);
+std::vector<KeyRows> ReadKeys(const Question& question, const std::string& where, const ExternalTable* keys) {
+  const auto ask = [&question](const std::string& sql, const ExternalTable* table) { return question.Ask(sql, table); };
+  return ReadEnds(question.settings(), Everywhere(question.settings(), "records"), where, ask, ask, keys);
 }
 
 struct CountedDay {
@@ -57,9 +57,9 @@ struct CountedDay {
 };
 
 // Days that have verdicts, the newest first.
-std::vector<CountedDay> ReadDays(Cluster* cluster) {
+std::vector<CountedDay> ReadDays(const Question& question) {
   const std::string answer =
-      cluster->Ask("SELECT toUInt32(toUInt16(day)), count() FROM " + Everywhere(cluster->settings(), "verdicts") +
+      question.Ask("SELECT toUInt32(toUInt16(day)), count() FROM " + Everywhere(question.settings(), "verdicts") +
                    " GROUP BY day ORDER BY day DESC FORMAT RowBinary");
   return ReadRows(answer, [](RowReader* row) {
     const int64_t starts_s = int64_t{row->U32()} * kDayS;
@@ -76,30 +76,30 @@ ConnectionQuery Within(ConnectionQuery query, int64_t from, int64_t to) {
 
 }  // namespace
 
-std::vector<ConnectionView> ReadConnections(Cluster* cluster, const std::string& app_id, const std::string& token_hash,
-                                            const JoinTime& time) {
+std::vector<ConnectionView> ReadConnections(const Question& question, const std::string& app_id,
+                                            const std::string& token_hash, const JoinTime& time) {
   std::vector<ConnectionView> views;
   const std::string where = "app_id = " + Quote(app_id) + " AND join_key = " + Quote(token_hash) + " AND has_token = 1";
-  for (const KeyRows& key : ReadKeys(cluster, where, nullptr)) {
+  for (const KeyRows& key : ReadKeys(question, where, nullptr)) {
     for (ConnectionView& view : ViewsOfToken(token_hash, HeldEnds(key), time)) views.push_back(std::move(view));
   }
   return views;
 }
 
-std::vector<ConnectionView> ReadConnectionsOfSession(Cluster* cluster, const std::string& app_id,
+std::vector<ConnectionView> ReadConnectionsOfSession(const Question& question, const std::string& app_id,
                                                      const std::string& session_id, uint32_t limit,
                                                      const JoinTime& time) {
-  const Settings& settings = cluster->settings();
+  const Settings& settings = question.settings();
   const std::string of_session = " WHERE app_id = " + Quote(app_id) + " AND session_id = " + Quote(session_id);
   // The days of its reports, so that not all records are searched.
   const std::string days =
-      cluster->Ask("SELECT toUInt32(toUInt16(min(day))), toUInt32(toUInt16(max(day))), count() FROM " +
+      question.Ask("SELECT toUInt32(toUInt16(min(day))), toUInt32(toUInt16(max(day))), count() FROM " +
                    Everywhere(settings, "sessions") + of_session + " FORMAT RowBinary");
   RowReader range(days);
   const std::string first = std::to_string(range.U32());
   const std::string last = std::to_string(range.U32());
   if (range.U64() == 0) return {};
-  const std::string answer = cluster->Ask(
+  const std::string answer = question.Ask(
       "SELECT join_key FROM " + Everywhere(settings, "records") + of_session + " AND counted = 0 AND day >= toDate(" +
       first + ") AND day <= toDate(" + last + ") GROUP BY join_key ORDER BY max(at_s) DESC, max(number) DESC LIMIT " +
       std::to_string(limit) + " FORMAT RowBinary");
@@ -109,7 +109,7 @@ std::vector<ConnectionView> ReadConnectionsOfSession(Cluster* cluster, const std
   if (wanted.empty()) return {};
   const ExternalTable keys = KeyTable("join_key", wanted);
   std::map<std::string, std::vector<ConnectionView>> found;
-  for (const KeyRows& key : ReadKeys(cluster, "(app_id, join_key) IN keys", &keys)) {
+  for (const KeyRows& key : ReadKeys(question, "(app_id, join_key) IN keys", &keys)) {
     const std::vector<StoredEnd> ends = HeldEnds(key);
     if (ends.empty()) continue;
     found[key.join_key] = ends[0].has_token ? ViewsOfToken(key.join_key, ends, time, session_id)
@@ -122,15 +122,15 @@ std::vector<ConnectionView> ReadConnectionsOfSession(Cluster* cluster, const std
   return views;
 }
 
-std::vector<ConnectionRow> ReadRecentConnections(Cluster* cluster, const ConnectionQuery& query, uint32_t limit,
+std::vector<ConnectionRow> ReadRecentConnections(const Question& question, const ConnectionQuery& query, uint32_t limit,
                                                  int64_t now_s) {
   std::vector<ConnectionRow> recent;
-  for (const CountedDay& day : ReadDays(cluster)) {
+  for (const CountedDay& day : ReadDays(question)) {
     if (recent.size() >= limit) break;
     const ConnectionQuery part = Within(query, day.starts_s, day.starts_s + kDayS);
     if (*part.from >= *part.to) continue;
-    const std::string answer = cluster->Ask(
-        "SELECT * FROM (" + SelectVerdicts(cluster->settings(), part, kColumns, Of::kConnections) + ")" +
+    const std::string answer = question.Ask(
+        "SELECT * FROM (" + SelectVerdicts(question.settings(), part, kColumns, Of::kConnections) + ")" +
         Wanted(query) + " ORDER BY at_s DESC LIMIT " + std::to_string(limit - recent.size()) + " FORMAT RowBinary");
     RowReader reader(answer);
     while (reader.More()) recent.push_back(ReadRow(&reader, now_s));
@@ -138,16 +138,16 @@ std::vector<ConnectionRow> ReadRecentConnections(Cluster* cluster, const Connect
   return recent;
 }
 
-void VisitConnectionRows(Cluster* cluster, const ConnectionQuery& query, int64_t now_s,
+void VisitConnectionRows(const Question& question, const ConnectionQuery& query, int64_t now_s,
                          const std::function<bool(const ConnectionRow&)>& visit) {
-  for (const CountedDay& day : ReadDays(cluster)) {
+  for (const CountedDay& day : ReadDays(question)) {
     const ConnectionQuery part = Within(query, day.starts_s, day.starts_s + kDayS);
     if (*part.from >= *part.to) continue;
     const uint64_t slices = day.rows / kRowsAtOnce + 1;
     for (uint64_t slice = 0; slice < slices; ++slice) {
       const std::string answer =
-          cluster->Ask(std::string("SELECT ") + kColumns + " FROM (" +
-                       SelectVerdicts(cluster->settings(), part, std::string("row_id, ") + kColumns, Of::kConnections) +
+          question.Ask(std::string("SELECT ") + kColumns + " FROM (" +
+                       SelectVerdicts(question.settings(), part, std::string("row_id, ") + kColumns, Of::kConnections) +
                        ")" + Wanted(query) + " AND row_id % " + std::to_string(slices) + " = " + std::to_string(slice) +
                        " FORMAT RowBinary");
       RowReader reader(answer);

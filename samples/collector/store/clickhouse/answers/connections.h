@@ -8,20 +8,20 @@
 #include <string>
 #include <vector>
 
-#include "samples/collector/store/clickhouse/engine/cluster.h"
+#include "samples/collector/store/clickhouse/engine/question.h"
 #include "samples/collector/store/judgement.h"
 
 namespace whydrop::collector::clickhouse {
 
-std::vector<ConnectionView> ReadConnections(Cluster* cluster, const std::string& app_id, const std::string& token_hash,
-                                            const JoinTime& time);
-std::vector<ConnectionView> ReadConnectionsOfSession(Cluster* cluster, const std::string& app_id,
+std::vector<ConnectionView> ReadConnections(const Question& question, const std::string& app_id,
+                                            const std::string& token_hash, const JoinTime& time);
+std::vector<ConnectionView> ReadConnectionsOfSession(const Question& question, const std::string& app_id,
                                                      const std::string& session_id, uint32_t limit,
                                                      const JoinTime& time);
-std::vector<ConnectionRow> ReadRecentConnections(Cluster* cluster, const ConnectionQuery& query, uint32_t limit,
+std::vector<ConnectionRow> ReadRecentConnections(const Question& question, const ConnectionQuery& query, uint32_t limit,
                                                  int64_t now_s);
 // Day by day, each as of one moment.
-void VisitConnectionRows(Cluster* cluster, const ConnectionQuery& query, int64_t now_s,
+void VisitConnectionRows(const Question& question, const ConnectionQuery& query, int64_t now_s,
                          const std::function<bool(const ConnectionRow&)>& visit);
 
 }  // namespace whydrop::collector::clickhouse

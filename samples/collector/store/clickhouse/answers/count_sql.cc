@@ -63,9 +63,9 @@ std::string WhereCounts(const Settings& settings, const CountSpan& span, const C
 }
 
 // Rows of a long time are read in parts of it: side by side, and with the memory that few days take.
-std::vector<CountSpan> InParts(Cluster* cluster, const CountSpan& span) {
+std::vector<CountSpan> InParts(const Question& question, const CountSpan& span) {
   const std::string answer =
-      cluster->Ask("SELECT DISTINCT toUInt32(toUInt16(day)) AS number FROM " + Everywhere(cluster->settings(), "days") +
+      question.Ask("SELECT DISTINCT toUInt32(toUInt16(day)) AS number FROM " + Everywhere(question.settings(), "days") +
                    " WHERE 1" + DayConditions(span.from, span.to) + " ORDER BY number FORMAT RowBinary");
   const std::vector<int64_t> days = ReadRows(answer, [](RowReader* row) { return int64_t{row->U32()} * kDayS; });
   const size_t at_once = std::max(kDaysAtOnce, days.size() / kMostParts + 1);
@@ -144,8 +144,8 @@ std::string FacetColumn(const std::vector<std::string>& dimensions, const std::s
   return "tag" + std::to_string(std::find(dimensions.begin(), dimensions.end(), dimension) - dimensions.begin());
 }
 
-std::string CountsFor(Cluster* cluster, const CountQuery& asked) {
-  const Settings& settings = cluster->settings();
+std::string CountsFor(const Question& question, const CountQuery& asked) {
+  const Settings& settings = question.settings();
   const CountQuery query = WithinKnownTime(asked);
   const CountPlan plan = PlanCounts(query);
   std::vector<std::string> columns;
@@ -159,15 +159,16 @@ std::string CountsFor(Cluster* cluster, const CountQuery& asked) {
       selects.push_back(SelectCounts(settings, query, plan, span, columns));
       continue;
     }
-    for (const CountSpan& part : InParts(cluster, span)) {
+    for (const CountSpan& part : InParts(question, span)) {
       selects.push_back(SelectRows(settings, query, part, columns));
     }
   }
   return Union(selects);
 }
 
-std::string CountsByFacet(Cluster* cluster, const ConnectionFilter& filter, const std::vector<std::string>& facets) {
-  const Settings& settings = cluster->settings();
+std::string CountsByFacet(const Question& question, const ConnectionFilter& filter,
+                          const std::vector<std::string>& facets) {
+  const Settings& settings = question.settings();
   CountQuery query;
   static_cast<ConnectionFilter&>(query) = filter;
   // Counts know one facet at a time, and here it is theirs already.
@@ -181,7 +182,7 @@ std::string CountsByFacet(Cluster* cluster, const ConnectionFilter& filter, cons
                         Everywhere(settings, "counts") + WhereCounts(settings, span, query, facets));
       continue;
     }
-    for (const CountSpan& part : InParts(cluster, span)) {
+    for (const CountSpan& part : InParts(question, span)) {
       ConnectionFilter within = filter;
       within.from = part.from;
       within.to = part.to;

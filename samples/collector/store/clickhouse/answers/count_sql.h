@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "samples/collector/store/clickhouse/engine/cluster.h"
+#include "samples/collector/store/clickhouse/engine/question.h"
 #include "samples/collector/store/count_plan.h"
 
 namespace whydrop::collector::clickhouse {
@@ -22,11 +22,12 @@ std::string SelectDayCounts(const Settings& settings, const std::string& day);
 // What counts, in parentheses: the columns kind, cause, outcome, app_version, platform, server_error, decided_s,
 // starts_s (of the hour or the day, whichever is a dimension), `counted`, and one for each facet among the dimensions,
 // called as FacetColumn says. Both ask for the days that there are. Throw StoreError.
-std::string CountsFor(Cluster* cluster, const CountQuery& query);
+std::string CountsFor(const Question& question, const CountQuery& query);
 std::string FacetColumn(const std::vector<std::string>& dimensions, const std::string& dimension);
 
 // What counts once for each of some facets, in parentheses: kind, cause, outcome, facet, value, `counted`.
-std::string CountsByFacet(Cluster* cluster, const ConnectionFilter& filter, const std::vector<std::string>& facets);
+std::string CountsByFacet(const Question& question, const ConnectionFilter& filter,
+                          const std::vector<std::string>& facets);
 
 }  // namespace whydrop::collector::clickhouse
 

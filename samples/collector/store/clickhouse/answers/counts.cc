@@ -25,7 +25,7 @@ std::string CountIf(const std::string& condition) { return "toUInt64(sumIf(count
 
 }  // namespace
 
-Attribution ReadAttribution(Cluster* cluster, const AttributionQuery& query, int64_t now_s) {
+Attribution ReadAttribution(const Question& question, const AttributionQuery& query, int64_t now_s) {
   std::string columns, by;
   for (size_t i = 0; i < query.group_by.size(); ++i) {
     const std::string name = "d" + std::to_string(i);
@@ -39,9 +39,9 @@ Attribution ReadAttribution(Cluster* cluster, const AttributionQuery& query, int
   const std::string selected =
       query.outcome ? " WHERE kind = 2 OR outcome = " + std::to_string(static_cast<int32_t>(*query.outcome)) : "";
   const std::string answer =
-      cluster->Ask("SELECT " + columns + CountIf("kind < 2") + " AS connections, " + CountIf("kind = 0") + ", " +
+      question.Ask("SELECT " + columns + CountIf("kind < 2") + " AS connections, " + CountIf("kind = 0") + ", " +
                    CountIf("kind = 2") + ", " + CountIf("kind < 2 AND decided_s > " + std::to_string(now_s)) +
-                   " FROM " + CountsFor(cluster, counted) + selected + " GROUP BY " + by +
+                   " FROM " + CountsFor(question, counted) + selected + " GROUP BY " + by +
                    " ORDER BY connections DESC, " + by + " FORMAT RowBinary");
   Attribution out;
   RowReader row(answer);
@@ -60,17 +60,17 @@ Attribution ReadAttribution(Cluster* cluster, const AttributionQuery& query, int
   return out;
 }
 
-std::vector<Finding> ReadFindings(Cluster* cluster, const ConnectionFilter& filter) {
+std::vector<Finding> ReadFindings(const Question& question, const ConnectionFilter& filter) {
   // One question, so that all findings speak of the same moment.
   std::vector<std::string> facets = {"", kNetworkFacet};
   for (const FindingText& text : kFindings) {
     if (text.bit != 0) facets.push_back(FindingFacet(text.bit));
   }
   const std::string reset = "cause IN (" + ResetCauses() + ")";
-  const std::string answer = cluster->Ask(
+  const std::string answer = question.Ask(
       "SELECT facet, value, toUInt64(sum(counted)), " + CountIf(kIsDrop) + ", " + CountIf("kind = 0") + ", " +
       CountIf("kind = 0 AND " + reset) + ", " + CountIf("kind = 0 AND " + reset + " AND " + kIsDrop) + " FROM " +
-      CountsByFacet(cluster, filter, facets) + " GROUP BY facet, value ORDER BY value FORMAT RowBinary");
+      CountsByFacet(question, filter, facets) + " GROUP BY facet, value ORDER BY value FORMAT RowBinary");
   std::array<Finding, kFindingTexts> found;
   std::vector<NetworkCount> by_resets;
   uint64_t drops = 0;

@@ -6,12 +6,12 @@
 
 #include <vector>
 
-#include "samples/collector/store/clickhouse/engine/cluster.h"
+#include "samples/collector/store/clickhouse/engine/question.h"
 
 namespace whydrop::collector::clickhouse {
 
-Attribution ReadAttribution(Cluster* cluster, const AttributionQuery& query, int64_t now_s);
-std::vector<Finding> ReadFindings(Cluster* cluster, const ConnectionFilter& filter);
+Attribution ReadAttribution(const Question& question, const AttributionQuery& query, int64_t now_s);
+std::vector<Finding> ReadFindings(const Question& question, const ConnectionFilter& filter);
 
 }  // namespace whydrop::collector::clickhouse
 

@@ -61,8 +61,8 @@ constexpr const char* kPlace = "module, crash_offset, code, platform";
 
 // FROM the sessions that crashed. Most did not, so that FINAL would read a table for a few of its rows: of those that
 // ever said so the row with the highest rank is looked for, which may say otherwise.
-std::string FromCrashed(Cluster* cluster, const SessionFilter& filter) {
-  const Settings& settings = cluster->settings();
+std::string FromCrashed(const Question& question, const SessionFilter& filter) {
+  const Settings& settings = question.settings();
   const std::string crashed = "ended_as = " + std::to_string(WHYDROP_CAUSE_CLIENT_CRASH);
   return std::string(
              " FROM (SELECT app_id, session_id, day, ended_s, ended_as, app_version, report_id, tag_keys, "
@@ -74,11 +74,11 @@ std::string FromCrashed(Cluster* cluster, const SessionFilter& filter) {
 }
 
 // Every place with its versions, in the order of their first crash there.
-std::map<CrashPlace, CrashGroup> ReadPlaces(Cluster* cluster, const SessionFilter& filter) {
+std::map<CrashPlace, CrashGroup> ReadPlaces(const Question& question, const SessionFilter& filter) {
   std::map<CrashPlace, CrashGroup> places;
   const std::string answer =
-      cluster->Ask(std::string("SELECT ") + kPlace + ", app_version, count(), min(ended_s) AS first, max(ended_s)" +
-                   FromCrashed(cluster, filter) + " GROUP BY " + kPlace +
+      question.Ask(std::string("SELECT ") + kPlace + ", app_version, count(), min(ended_s) AS first, max(ended_s)" +
+                   FromCrashed(question, filter) + " GROUP BY " + kPlace +
                    ", app_version ORDER BY first, app_version FORMAT RowBinary");
   RowReader row(answer);
   while (row.More()) {
@@ -98,10 +98,10 @@ std::map<CrashPlace, CrashGroup> ReadPlaces(Cluster* cluster, const SessionFilte
   return places;
 }
 
-void ReadReports(Cluster* cluster, const SessionFilter& filter, std::map<CrashPlace, CrashGroup>* places) {
+void ReadReports(const Question& question, const SessionFilter& filter, std::map<CrashPlace, CrashGroup>* places) {
   const std::string answer =
-      cluster->Ask(std::string("SELECT ") + kPlace + ", app_id, report_id, session_id, ended_s" +
-                   FromCrashed(cluster, filter) + " AND report_id != '' ORDER BY ended_s DESC LIMIT " +
+      question.Ask(std::string("SELECT ") + kPlace + ", app_id, report_id, session_id, ended_s" +
+                   FromCrashed(question, filter) + " AND report_id != '' ORDER BY ended_s DESC LIMIT " +
                    std::to_string(kReportsPerCrash) + " BY " + kPlace + " FORMAT RowBinary");
   RowReader row(answer);
   while (row.More()) {
@@ -119,26 +119,26 @@ void ReadReports(Cluster* cluster, const SessionFilter& filter, std::map<CrashPl
 
 }  // namespace
 
-std::vector<SessionView> ReadSessions(Cluster* cluster, std::optional<int32_t> end, const std::string& app_id,
+std::vector<SessionView> ReadSessions(const Question& question, std::optional<int32_t> end, const std::string& app_id,
                                       uint32_t limit) {
   SessionFilter filter;
   filter.app_id = app_id;
   const std::string ended_as = end ? " AND ended_as = " + std::to_string(*end) : "";
-  const std::string answer = cluster->Ask(
+  const std::string answer = question.Ask(
       "SELECT session_id, app_id, app_version, role, platform, ended_as, end_confidence, code, module, crash_offset, "
       "report_id, uptime_ms, ended_s, connections_opened, losses"
       " FROM " +
-      Everywhere(cluster->settings(), "sessions") + " FINAL WHERE 1" + ended_as + Conditions(filter) +
+      Everywhere(question.settings(), "sessions") + " FINAL WHERE 1" + ended_as + Conditions(filter) +
       " ORDER BY ended_s DESC, received_s DESC, session_id LIMIT " + std::to_string(limit) + " FORMAT RowBinary");
   return ReadRows(answer, ReadSession);
 }
 
-std::vector<SessionEndGroup> ReadSessionEnds(Cluster* cluster, const SessionFilter& filter) {
+std::vector<SessionEndGroup> ReadSessionEnds(const Question& question, const SessionFilter& filter) {
   CountQuery query;
   static_cast<SessionFilter&>(query) = filter;
   query.of = CountedKind::kClientSessions;
-  const std::string answer = cluster->Ask(
-      "SELECT app_version, cause, toUInt64(sum(counted)) AS sessions FROM " + CountsFor(cluster, query) +
+  const std::string answer = question.Ask(
+      "SELECT app_version, cause, toUInt64(sum(counted)) AS sessions FROM " + CountsFor(question, query) +
       " GROUP BY app_version, cause HAVING sessions > 0 ORDER BY sessions DESC, app_version, cause FORMAT RowBinary");
   return ReadRows(answer, [](RowReader* row) {
     SessionEndGroup group;
@@ -149,17 +149,17 @@ std::vector<SessionEndGroup> ReadSessionEnds(Cluster* cluster, const SessionFilt
   });
 }
 
-Crashes ReadCrashes(Cluster* cluster, const SessionFilter& filter, uint32_t limit) {
-  std::map<CrashPlace, CrashGroup> places = ReadPlaces(cluster, filter);
-  ReadReports(cluster, filter, &places);
+Crashes ReadCrashes(const Question& question, const SessionFilter& filter, uint32_t limit) {
+  std::map<CrashPlace, CrashGroup> places = ReadPlaces(question, filter);
+  ReadReports(question, filter, &places);
   std::vector<CrashGroup> groups;
   for (auto& [place, group] : places) groups.push_back(std::move(group));
   return CrashesOf(std::move(groups), limit);
 }
 
-std::vector<Label> ReadAllLabels(Cluster* cluster, const std::string& app_id) {
-  const std::string answer = cluster->Ask(
-      "SELECT DISTINCT app_id, dimension, value FROM " + Everywhere(cluster->settings(), "labels") + " WHERE 1" +
+std::vector<Label> ReadAllLabels(const Question& question, const std::string& app_id) {
+  const std::string answer = question.Ask(
+      "SELECT DISTINCT app_id, dimension, value FROM " + Everywhere(question.settings(), "labels") + " WHERE 1" +
       (app_id.empty() ? "" : " AND app_id = " + Quote(app_id)) + " ORDER BY app_id, dimension, value FORMAT RowBinary");
   return ReadRows(answer, [](RowReader* row) {
     Label label;
@@ -170,17 +170,17 @@ std::vector<Label> ReadAllLabels(Cluster* cluster, const std::string& app_id) {
   });
 }
 
-bool ReadHasSession(Cluster* cluster, const std::string& app_id, const std::string& session_id) {
+bool ReadHasSession(const Question& question, const std::string& app_id, const std::string& session_id) {
   // The roles let the key of the table find it.
-  const std::string answer = cluster->Ask(
-      "SELECT count() FROM " + Everywhere(cluster->settings(), "sessions") + " WHERE app_id = " + Quote(app_id) +
+  const std::string answer = question.Ask(
+      "SELECT count() FROM " + Everywhere(question.settings(), "sessions") + " WHERE app_id = " + Quote(app_id) +
       " AND role IN (0, 1) AND session_id = " + Quote(session_id) + " FORMAT RowBinary");
   return RowReader(answer).U64() != 0;
 }
 
-int64_t ReadNewestReport(Cluster* cluster) {
+int64_t ReadNewestReport(const Question& question) {
   const std::string answer =
-      cluster->Ask("SELECT max(received_s) FROM " + Everywhere(cluster->settings(), "sessions") + " FORMAT RowBinary");
+      question.Ask("SELECT max(received_s) FROM " + Everywhere(question.settings(), "sessions") + " FORMAT RowBinary");
   return RowReader(answer).U32();
 }
 

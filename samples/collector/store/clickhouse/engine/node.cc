@@ -9,8 +9,7 @@ namespace whydrop::collector::clickhouse {
 namespace {
 
 constexpr long kConnectMs = 3000;
-constexpr long kShortAnswerMs = 5000;
-constexpr long kAnswerMs = 120000;
+constexpr std::chrono::milliseconds kShortAnswer{5000};
 constexpr std::chrono::milliseconds kBelievedFor{250};  // after an answer it needs no other sign of life
 constexpr std::chrono::seconds kLeftAloneAtMost{30};
 constexpr long kStalledS = 30;  // no byte for so long
@@ -31,8 +30,13 @@ struct Handle {
   CURL* curl;
 };
 
-// Keeps connections to the nodes open; each thread has its own.
-CURL* ThreadHandle() {
+// Keep connections to the nodes open; each thread has its own, and another one for short questions beside a long one.
+CURL* LongHandle() {
+  thread_local Handle handle;
+  curl_easy_reset(handle.curl);
+  return handle.curl;
+}
+CURL* BriefHandle() {
   thread_local Handle handle;
   curl_easy_reset(handle.curl);
   return handle.curl;
@@ -66,36 +70,68 @@ std::string OneLine(std::string text) {
   return text;
 }
 
+// A long question, and when its node is to be asked next whether it lives.
+struct Watched {
+  Node* node;
+  std::chrono::milliseconds every;
+  std::chrono::steady_clock::time_point next;
+};
+
 }  // namespace
 
 Node::Node(std::string url, const Settings& settings)
-    : url_(std::move(url)), user_(settings.user), password_(settings.password) {}
+    : url_(std::move(url)), user_(settings.user), password_(settings.password), watch_every_(settings.watch_every) {}
 
 std::string Node::AskBriefly(const std::string& sql) {
-  return Post(sql, Body::kQuery, sql, {}, nullptr, Patience::kShort);
+  const auto started = std::chrono::steady_clock::now();
+  if (started < left_alone_until_.load()) throw Unreachable(url_ + ": has not answered just now");
+  try {
+    return Post(BriefHandle(), sql, Body::kQuery, sql, {}, nullptr, kShortAnswer);
+  } catch (const Unreachable&) {
+    const auto now = std::chrono::steady_clock::now();
+    left_alone_until_ = now + std::min<std::chrono::steady_clock::duration>(10 * (now - started), kLeftAloneAtMost);
+    throw;
+  }
 }
 
-void Node::Ping() { AskBriefly("SELECT 1"); }
+void Node::Ping() {
+  if (AskBriefly("SELECT 1 FORMAT TabSeparated") != "1\n") throw Unreachable(url_ + ": what answers is no ClickHouse");
+}
 
 void Node::MakeSureItLives() {
   if (std::chrono::steady_clock::now() - answered_.load() > kBelievedFor) Ping();
 }
 
-std::string Node::Ask(const std::string& sql, const QuerySettings& settings, const ExternalTable* keys) {
+// Called about once a second. Not 0: the question is given up.
+int Node::Watch(void* watched, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  auto* const question = static_cast<Watched*>(watched);
+  if (std::chrono::steady_clock::now() < question->next) return 0;
+  try {
+    question->node->Ping();
+  } catch (const Unreachable&) {
+    return 1;
+  } catch (const std::exception&) {
+    // It says something.
+  }
+  question->next = std::chrono::steady_clock::now() + question->every;
+  return 0;
+}
+
+std::string Node::Ask(const std::string& sql, const QuerySettings& settings, const ExternalTable* keys,
+                      std::chrono::milliseconds patience) {
   MakeSureItLives();
-  return Post(sql, keys != nullptr ? Body::kForm : Body::kQuery, sql, settings, keys, Patience::kLong);
+  return Post(LongHandle(), sql, keys != nullptr ? Body::kForm : Body::kQuery, sql, settings, keys, patience);
 }
 
 void Node::Insert(const std::string& sql, const std::string& rows, const QuerySettings& settings) {
   MakeSureItLives();
-  Post(sql, Body::kRows, rows, settings, nullptr, Patience::kLong);
+  const std::string answer = Post(LongHandle(), sql, Body::kRows, rows, settings, nullptr, kPatience);
+  // An engine that has taken rows says nothing; a failure behind a proxy may come with 200.
+  if (!answer.empty()) throw StoreError(url_ + ": " + OneLine(answer));
 }
 
-std::string Node::Post(const std::string& query, Body kind, const std::string& body, const QuerySettings& settings,
-                       const ExternalTable* keys, Patience patience) {
-  const auto started = std::chrono::steady_clock::now();
-  if (started < left_alone_until_.load()) throw Unreachable(url_ + ": has not answered just now");
-  CURL* curl = ThreadHandle();
+std::string Node::Post(CURL* curl, const std::string& query, Body kind, const std::string& body,
+                       const QuerySettings& settings, const ExternalTable* keys, std::chrono::milliseconds patience) {
   // Without the wait a question that fails half-way has already said 200.
   std::string url = url_ + "/?wait_end_of_query=1&buffer_size=1048576&max_query_size=16777216";
   if (kind == Body::kRows) url += "&query=" + Escape(query);
@@ -129,7 +165,13 @@ std::string Node::Post(const std::string& query, Body kind, const std::string& b
   curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers.get());
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, kConnectMs);
-  curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, patience == Patience::kShort ? kShortAnswerMs : kAnswerMs);
+  curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(patience.count()));
+  Watched watched{this, watch_every_, std::chrono::steady_clock::now() + watch_every_};
+  if (patience > kShortAnswer) {
+    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, Watch);
+    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &watched);
+  }
   curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
   curl_easy_setopt(curl, CURLOPT_TCP_KEEPIDLE, kStalledS);
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, Collect);
@@ -137,13 +179,10 @@ std::string Node::Post(const std::string& query, Body kind, const std::string& b
   const CURLcode status = curl_easy_perform(curl);
   reached_ = status == CURLE_OK;
   if (status == CURLE_OK) answered_ = std::chrono::steady_clock::now();
-  if (status != CURLE_OK && patience == Patience::kShort) {
-    const auto now = std::chrono::steady_clock::now();
-    left_alone_until_ = now + std::min<std::chrono::steady_clock::duration>(10 * (now - started), kLeftAloneAtMost);
-  }
   if (status != CURLE_OK) throw Unreachable(url_ + ": " + curl_easy_strerror(status));
   long code = 0;
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &code);
+  if (code == 404) throw Lacking(url_ + ": " + OneLine(answer));
   if (code != 200) throw StoreError(url_ + ": " + OneLine(answer));
   return answer;
 }

@@ -1,11 +1,15 @@
 // One node of the engine, asked over HTTP.
 //
-// A node may take connections and say nothing, for as long as it likes. So whatever may take long is asked only after
-// an answer to a short question, and one that has just not answered is left alone for ten times what that cost.
+// A node may take connections and say nothing, for as long as it likes, also when it has begun with an answer. So
+// whatever may take long is asked only after an answer to a short question, and while it takes long further ones are
+// asked beside it: a node that works on it answers them. One that has just not answered is left alone for ten times
+// what that cost.
 //
 // Thread rule: every function from any thread.
 #ifndef WHYDROP_COLLECTOR_CLICKHOUSE_NODE_H
 #define WHYDROP_COLLECTOR_CLICKHOUSE_NODE_H
+
+#include <curl/curl.h>
 
 #include <atomic>
 #include <chrono>
@@ -24,6 +28,12 @@ class Unreachable : public StoreError {
   using StoreError::StoreError;
 };
 
+// The node has not what was asked of it, a table that was lost or is not made yet: another one may have it.
+class Lacking : public StoreError {
+ public:
+  using StoreError::StoreError;
+};
+
 using QuerySettings = std::vector<std::pair<std::string, std::string>>;
 
 // A table that exists for one question: values that no SQL has to quote.
@@ -32,6 +42,8 @@ struct ExternalTable {
   std::string rows;       // RowBinary
 };
 
+inline constexpr std::chrono::milliseconds kPatience{120000};
+
 class Node {
  public:
   Node(std::string url, const Settings& settings);
@@ -39,12 +51,13 @@ class Node {
   // Return the answer's body. Throw Unreachable, and StoreError with the engine's own words.
   // Briefly: what a node that lives answers at once.
   std::string AskBriefly(const std::string& sql);
-  std::string Ask(const std::string& sql, const QuerySettings& settings = {}, const ExternalTable* keys = nullptr);
+  std::string Ask(const std::string& sql, const QuerySettings& settings = {}, const ExternalTable* keys = nullptr,
+                  std::chrono::milliseconds patience = kPatience);
 
   // `sql` ends in FORMAT RowBinary; the rows follow it.
   void Insert(const std::string& sql, const std::string& rows, const QuerySettings& settings = {});
 
-  // Throws Unreachable, and StoreError if the node does not let this user in.
+  // Throws Unreachable, also if what answers is no engine, and StoreError if the node does not let this user in.
   void Ping();
 
   const std::string& url() const { return url_; }
@@ -54,13 +67,14 @@ class Node {
  private:
   enum class Body { kQuery, kRows, kForm };
   void MakeSureItLives();
-  enum class Patience { kShort, kLong };
-  std::string Post(const std::string& query, Body kind, const std::string& body, const QuerySettings& settings,
-                   const ExternalTable* keys, Patience patience);
+  static int Watch(void* watched, curl_off_t, curl_off_t, curl_off_t, curl_off_t);
+  std::string Post(CURL* curl, const std::string& query, Body kind, const std::string& body,
+                   const QuerySettings& settings, const ExternalTable* keys, std::chrono::milliseconds patience);
 
   const std::string url_;
   const std::string user_;
   const std::string password_;
+  const std::chrono::milliseconds watch_every_;
   std::atomic<bool> reached_{true};
   std::atomic<std::chrono::steady_clock::time_point> answered_{std::chrono::steady_clock::time_point()};
   std::atomic<std::chrono::steady_clock::time_point> left_alone_until_{std::chrono::steady_clock::time_point()};

@@ -5,6 +5,7 @@
 #ifndef WHYDROP_COLLECTOR_CLICKHOUSE_URL_H
 #define WHYDROP_COLLECTOR_CLICKHOUSE_URL_H
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -22,6 +23,8 @@ struct Settings {
   uint32_t block_ms = 2000;     // a block is closed after so long
   uint32_t block_rows = 20000;  // or when it has so many rows
   bool create = false;          // makes the database and the tables where they are missing
+  // A node that works on a long question is asked so often whether it lives. No part of the URL.
+  std::chrono::milliseconds watch_every{5000};
 };
 
 // `text` is what follows "clickhouse:". Throws StoreError that names what is wrong, and shows nothing of a password.
