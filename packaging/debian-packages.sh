@@ -19,7 +19,7 @@ whydrop_packages() {
                 clickhouse-server &&
             { command -v npm >/dev/null || echo npm; } ;;
     windows) whydrop_packages build && echo g++-mingw-w64-x86-64-posix g++-mingw-w64-i686-posix libz-mingw-w64-dev wine wine64 libgnutls30 dpkg-dev doctest-dev ;;
-    bench) whydrop_packages build && echo libspdlog-dev python3 openssl doctest-dev ;;
+    bench) whydrop_packages build && echo libspdlog-dev python3 openssl doctest-dev clickhouse-server ;;
     *) echo "whydrop_install_packages: build, demo, cluster, lab, test, windows or bench, not '$1'" >&2; return 2 ;;
   esac
 }

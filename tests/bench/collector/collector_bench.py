@@ -1,12 +1,14 @@
 """Loads the collector and prints ratios that were measured in one run; they are no test and judge nothing.
 
 collector_bench.py --collector PROGRAM --load PROGRAM --bare PROGRAM [--seconds N] [--rows N] [--hold SECONDS] [--connections N]
+                   [--only NAME]
 
   uploads      each with a full TLS handshake (ECDSA P-256), by the processor time of the server: against a bare handler of
                the same HTTP library, in turns
   rows         of servers' batches: against SQLite's own INSERT ... SELECT of the very rows that the collector stored,
                into the same tables with the same indexes. A machine that does other work slows five threads more than
                one, so the ratio stands also by processor time
+  engine       the same rows in front of one node of ClickHouse (engine_rows.py)
   half load    how long answers take at half of the rate that was reached, by a schedule that does not wait. The load
                shares the processors, and its 64 threads wait for them too: what the collector itself needs stands beside
   hold         memory while so many TLS connections stay open and post
@@ -25,9 +27,12 @@ import threading
 import time
 import urllib.request
 
+from engine_rows import print_engine_rows
+
 ROUNDS = 5
 ROWS_A_BATCH = 2000
 SERVERS = 16  # that send rows at once
+PARTS = "sizes", "uploads", "rows", "engine", "hold"
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -75,10 +80,10 @@ class Bench:
                         "-subj", "/CN=localhost", "-days", "2", "-keyout", self.key, "-out", self.certificate],
                        check=True, capture_output=True)
 
-    def collector(self, name, *flags):
+    def collector(self, name, *flags, url=None):
         store = os.path.join(self.directory, name + ".db")
         return Server([self.options.collector, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--store",
-                       "sqlite:" + store, "--rate-limit", "0", "--max-connections", "15000",
+                       url or "sqlite:" + store, "--rate-limit", "0", "--max-connections", "15000",
                        "--max-connections-per-address", "0", *flags],
                       lambda line: int(line.split()[1].rsplit(":", 1)[1])), store
 
@@ -154,6 +159,9 @@ class Bench:
         row("rows per core-second, collector", "%.0f" % statistics.median(cpu for _, cpu in ingest), "")
         row("bytes of the store a row", "%.0f" % statistics.median(sizes), "")
 
+    def engine(self):
+        print_engine_rows(self, row, max(1, self.options.rows // ROWS_A_BATCH), ROWS_A_BATCH, SERVERS)
+
     def bulk_insert(self, store):
         """What SQLite takes to insert every row of the store into the same empty tables, in one transaction: seconds,
         and those of the processor."""
@@ -183,6 +191,8 @@ class Bench:
         return took
 
     def hold(self):
+        if not self.options.hold:
+            return
         collector, _ = self.collector("hold", *self.tls())
         samples, done = [], threading.Event()
 
@@ -216,17 +226,15 @@ def main():
     parser.add_argument("--rows", type=int, default=200000)
     parser.add_argument("--hold", type=float, default=60, help="seconds, 0: not")
     parser.add_argument("--connections", type=int, default=10000)
+    parser.add_argument("--only", choices=PARTS)
     options = parser.parse_args()
     directory = tempfile.mkdtemp(prefix="whydrop-bench-")
     try:
         bench = Bench(options, directory)
         row("what", "measured", "bar")
         row("---", "---", "---")
-        bench.sizes()
-        bench.uploads()
-        bench.rows()
-        if options.hold:
-            bench.hold()
+        for name in (options.only,) if options.only else PARTS:
+            getattr(bench, name)()
     finally:
         shutil.rmtree(directory)
 

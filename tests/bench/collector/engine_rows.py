@@ -1,0 +1,92 @@
+"""Rows into one node of Debian's ClickHouse, for collector_bench.py: the collector's whole way, from the servers' batches
+over the spool to the engine's tables, against the engine's own bulk insert of the very rows that it wrote there, into the
+same tables, in RowBinary from a file, one insert for each table.
+"""
+import os
+import statistics
+import sys
+import time
+import urllib.parse
+import urllib.request
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "samples", "demo"))
+from engine import Engine  # noqa: E402
+
+# What a batch becomes. Verdicts and counts follow from it, at any time, and are no part of an insert.
+TABLES = ("labels", "sessions", "links", "records", "work")
+WAIT_S = 300
+
+
+class EngineRows:
+    def __init__(self, directory):
+        self.directory = directory
+        self.engine = Engine(os.path.join(directory, "engine"))
+        self.node = self.engine.nodes[0]
+
+    def measure(self, run):
+        """`run(store URL)` sends batches and returns when all are acknowledged: what the load says of them, and the
+        collector, which still runs. Yields for each of three turns: rows a second until they are acknowledged, in the
+        engine, and judged, and those of the bulk insert."""
+        self.engine.start()
+        try:
+            for turn in range(3):
+                yield self.turn("rows%d" % turn, run)
+        finally:
+            self.engine.stop()
+
+    def turn(self, database, run):
+        found, collector = run(self.engine.url(database, create=1, spool=os.path.join(self.directory, "spool")))
+        rows, begun = found["rows"], time.monotonic() - found["seconds"]
+        stored_s = self.wait("SELECT count() FROM %s.records" % database, rows) - begun
+        judged_s = self.wait("SELECT uniqExact(row_id) FROM %s.verdicts" % database, rows) - begun
+        collector.stop()
+        bulk_s = self.bulk_insert(database)
+        self.node.ask("DROP DATABASE " + database)
+        return tuple(rows / seconds for seconds in (found["seconds"], stored_s, judged_s, bulk_s))
+
+    def wait(self, sql, wanted):
+        deadline = time.monotonic() + WAIT_S
+        while int(self.node.ask(sql)) < wanted:
+            if time.monotonic() > deadline:
+                raise SystemExit("%s: not %d after %d s" % (sql, wanted, WAIT_S))
+            time.sleep(0.05)
+        return time.monotonic()
+
+    def bulk_insert(self, database):
+        """Seconds."""
+        bodies = {}
+        for table in TABLES:
+            self.node.ask("CREATE TABLE %s.bulk_%s AS %s.%s" % (database, table, database, table))
+            bodies[table] = self.post("SELECT * FROM %s.%s FORMAT RowBinary" % (database, table), b"")
+        begun = time.monotonic()
+        for table, body in bodies.items():
+            if body:
+                self.post("INSERT INTO %s.bulk_%s FORMAT RowBinary" % (database, table), body)
+        took = time.monotonic() - begun
+        for table in TABLES:
+            copied, stored = (int(self.node.ask("SELECT count() FROM %s.%s%s" % (database, prefix, table)))
+                              for prefix in ("bulk_", ""))
+            if copied != stored:
+                raise SystemExit("%d of %d rows of %s were copied" % (copied, stored, table))
+        return took
+
+    def post(self, sql, body):
+        url = "http://127.0.0.1:%d/?query=%s" % (self.node.http, urllib.parse.quote(sql))
+        with urllib.request.urlopen(urllib.request.Request(url, data=body), timeout=WAIT_S) as answer:
+            return answer.read()
+
+
+def print_engine_rows(bench, row, batches, rows_a_batch, servers):
+    measured = EngineRows(bench.directory)
+
+    def run(url):
+        collector = bench.collector("engine", url=url)[0]
+        return bench.load("rows", collector.port, batches, rows_a_batch, servers, "FIRST"), collector
+
+    turns = list(measured.measure(run))
+    acknowledged, stored, judged, bulk = (statistics.median(column) for column in zip(*turns))
+    row("rows a second, ClickHouse's own bulk insert", "%.0f" % bulk, "")
+    row("rows a second, collector, until they are acknowledged", "%.0f" % acknowledged, "")
+    row("rows a second, collector, until they are in the engine", "%.0f" % stored, "")
+    row("**ratio**", "%.2f" % statistics.median(turn[1] / turn[3] for turn in turns), "0.7")
+    row("rows a second, collector, until they are judged", "%.0f" % judged, "")
