@@ -53,6 +53,29 @@ class Strangers(base.CollectorTest):
         got = re.findall(rb"HTTP/1\.1 (\d+)", answer)
         self.assertEqual(got, wanted + [b"200"])
 
+    def test_uploads_sent_without_waiting_are_all_taken(self):
+        collector = self.start()
+        data = b""
+        for n, size in enumerate((1, 300, 2, 600, 1)):  # of some bytes, and of more than are read with a header
+            body = batch("p%d" % n, [connection(i, CLOSED) for i in range(1, size + 1)])
+            data += b"POST /v1/batches HTTP/1.1\r\nContent-Type: application/x-protobuf\r\nContent-Length: %d\r\n\r\n" % len(body)
+            data += body
+        with self.raw(collector) as peer:
+            peer.sendall(data)
+            answers = b""
+            while answers.count(b"HTTP/1.1 200 OK") < 5:
+                piece = peer.recv(65536)
+                self.assertTrue(piece, answers)
+                answers += piece
+        self.assertEqual(collector.json("/v1/attribution")["connections"], 904)
+
+    def test_a_body_whose_length_is_not_told_is_refused_whatever_the_method(self):
+        collector = self.start()
+        for method in (b"POST", b"PUT", b"GET", b"DELETE"):
+            with self.subTest(method), self.raw(collector) as peer:
+                peer.sendall(method + b" /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+                self.assertRegex(peer.recv(4096), rb'^HTTP/1\.1 411 (?s:.*){"error":"a Content-Length header is needed"}')
+
     def test_two_lengths_or_a_length_and_chunks_are_refused(self):
         collector = self.start()
         for lines in (b"Content-Length: 5\r\nContent-Length: 6\r\n", b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",

@@ -134,6 +134,10 @@ class BehindNginx(ProxyTest):
         client = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=30, context=self.context)
         self.assertEqual(self.collectors[0].post_raw(b"x" * 300000, client)[0], 413)
         client.close()
+        with self.client() as client:  # a large one that is none too large
+            large = batch("large", [connection(n, CLOSED) for n in range(1, 2001)])
+            self.assertGreater(len(large), 32 * 1024)
+            self.assertEqual(self.collectors[0].post_raw(large, client)[0], 200)
         for path in ("/", "/v1/attribution", "/metrics"):
             self.assertEqual(self.ask(self.port, path)[0], 404)
 

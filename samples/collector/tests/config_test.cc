@@ -202,7 +202,8 @@ TEST_CASE("secrets are read from files, one on each line, and are never shown") 
 }
 
 TEST_CASE("a value that stands where none belongs is not shown if it may be a secret") {
-  for (const char* stray : {"game=secret", "clickhouse:http://u:secret@h1/d", "clickhouse:http://u:x=secret@h1/d", "game=x@secret"}) {
+  for (const char* stray :
+       {"game=secret", "clickhouse:http://u:secret@h1/d", "clickhouse:http://u:x=secret@h1/d", "game=x@secret"}) {
     const std::string error = ErrorOf({"--threads", "2", stray});
     CHECK(Contains(error, "unknown argument '"));
     CHECK_FALSE(Contains(error, "secret"));
