@@ -172,7 +172,6 @@ bool Lifecycle::EarlierWorkerIsGone() {
   Session* leaving = cell->leaving.load(std::memory_order_acquire);
   if (leaving == nullptr) return true;
   if (!leaving->worker_.Join(0)) return false;
-  leaving->storage_.Retire();
   cell->leaving.store(nullptr, std::memory_order_release);
   return true;
 }
@@ -220,12 +219,8 @@ void Lifecycle::Stop(End end) {
   if (end == End::kStop) {
     cell->crashing.store(nullptr, std::memory_order_release);
     if (session->hooks_installed_) platform::UninstallCrashHooks();
-    if (gone) {
-      session->writer_.WriteThrough();  // counters since the last pulse; the worker, whose call it is, has ended
-      session->storage_.Retire();
-    } else {
-      cell->leaving.store(session, std::memory_order_release);
-    }
+    if (!gone) cell->leaving.store(session, std::memory_order_release);
+    session->LeaveRing();
   }
   // While the process exits, handlers and ring stay: a destructor that crashes now is still told from an orderly end.
   cell->phase.store(end == End::kStop ? kStopped : kChanging, std::memory_order_release);
@@ -237,6 +232,12 @@ void StopSession() { Lifecycle::Stop(Lifecycle::End::kStop); }
 
 void RegisterExitHook() {
   platform::RunAtExit([] { Lifecycle::Stop(Lifecycle::End::kExit); });
+}
+
+void Session::LeaveRing() {
+  if (!one_has_left_.exchange(true)) return;
+  writer_.WriteThrough();  // counters since the last pulse; the worker, whose call it is, does no more
+  storage_.Retire();
 }
 
 void Session::NoteExit(int32_t exit_reason) {

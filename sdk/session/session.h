@@ -110,6 +110,9 @@ class Session {
   void SetTick(uint64_t now_ms) { tick_ms_.store(now_ms, std::memory_order_relaxed); }
   std::atomic<int32_t>& storage_mode() { return storage_mode_; }
   void Stats(whydrop_stats* out);
+  // The worker's last act, and stop's. Whoever comes second ends the ring: a stop does not wait long for a worker that is
+  // busy, and nobody else would give the file to the next launch while this process lives.
+  void LeaveRing();
   // The life page changed in a way that must survive: written at once where the ring is no mapping.
   void PersistLife() { (void)storage_.Written(writer_.layout().life, sizeof(LifePage)); }
 
@@ -146,6 +149,7 @@ class Session {
   uint16_t epoch_ = 0;
   bool wine_ = false;
   bool hooks_installed_ = false;
+  std::atomic<bool> one_has_left_{false};
   std::atomic<int32_t> storage_mode_{WHYDROP_STORAGE_VOLATILE};
   Session* older_ = nullptr;  // keeps earlier sessions reachable
   // Session time of about now, so that counters need no clock. On a cache line of its own: everybody reads it.

@@ -99,12 +99,15 @@ void Worker::Body(void* self) {
   worker->Run();
   WHYDROP_GUARD_END(worker->session_->settings().upload.log.Write(LogLevel::kError, "the worker ran out of memory"))
   worker->busy_.store(true, std::memory_order_release);  // its tick is no sign of life any more
-  const std::lock_guard<std::mutex> lock(worker->mutex_);
-  worker->gone_ = true;
-  // The session object stays for ever, its descriptors must not.
-  worker->watch_.reset();
-  worker->waiter_.reset();
-  worker->answered_.notify_all();
+  {
+    const std::lock_guard<std::mutex> lock(worker->mutex_);
+    worker->gone_ = true;
+    // The session object stays for ever, its descriptors must not.
+    worker->watch_.reset();
+    worker->waiter_.reset();
+    worker->answered_.notify_all();
+  }
+  worker->session_->LeaveRing();
 }
 
 void Worker::Run() {

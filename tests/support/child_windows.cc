@@ -1,9 +1,9 @@
 #include <windows.h>
 
 #include <algorithm>
+#include <cstdio>
 
 #include "support/child.h"
-#include "support/start_windows.h"
 
 namespace {
 
@@ -47,13 +47,12 @@ Child::Child(const std::string& program, const ChildArguments& arguments) {
   start.hStdOutput = start.hStdError = out_write;
   PROCESS_INFORMATION process = {};
   std::wstring line = CommandLine(program, arguments);
-  const bool started = StartPersistently([&] {
-    return CreateProcessW(nullptr, line.data(), nullptr, nullptr, TRUE, 0, nullptr, nullptr, &start, &process) != 0;
-  });
-  if (started) {
+  if (CreateProcessW(nullptr, line.data(), nullptr, nullptr, TRUE, 0, nullptr, nullptr, &start, &process)) {
     process_ = reinterpret_cast<intptr_t>(process.hProcess);
     pid_ = process.dwProcessId;
     CloseHandle(process.hThread);
+  } else {
+    std::printf("a process could not be started: error %lu\n", GetLastError());
   }
   CloseHandle(in_read);
   CloseHandle(out_write);

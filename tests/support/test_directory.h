@@ -17,10 +17,9 @@ class TestDirectory {
     // As the SDK makes its own: others may not write.
     std::filesystem::permissions(Path(), std::filesystem::perms::owner_all);
   }
-  ~TestDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(Path(), ignored);
-  }
+  // Not by remove_all, which turns round and round as long as somebody has a file open whose name is to go: each turn takes
+  // a descriptor of Wine's server, until no process can be started any more.
+  ~TestDirectory() { Remove(Path()); }
   static std::string Temporary() {
     std::string path = std::filesystem::temp_directory_path().generic_u8string();
     if (path.back() == '/') path.pop_back();
@@ -58,6 +57,14 @@ class TestDirectory {
   }
 
  private:
+  static void Remove(const std::filesystem::path& path) {
+    std::error_code ignored;
+    if (std::filesystem::is_directory(std::filesystem::symlink_status(path, ignored))) {
+      for (const auto& entry : std::filesystem::directory_iterator(path, ignored)) Remove(entry.path());
+    }
+    std::filesystem::remove(path, ignored);
+  }
+
   std::string path_;
 };
 

@@ -6,12 +6,11 @@
 #include <windows.h>
 
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "support/start_windows.h"
 
 namespace whydrop_test {
 
@@ -33,10 +32,10 @@ class Child {
     start.dwFlags = STARTF_USESTDHANDLES;
     start.hStdOutput = output != nullptr ? output : GetStdHandle(STD_OUTPUT_HANDLE);
     PROCESS_INFORMATION made = {};
-    const bool started = StartPersistently([&] {
-      return CreateProcessA(path, line.data(), nullptr, nullptr, TRUE, 0, nullptr, nullptr, &start, &made) != 0;
-    });
-    if (!started) return;
+    if (!CreateProcessA(path, line.data(), nullptr, nullptr, TRUE, 0, nullptr, nullptr, &start, &made)) {
+      std::printf("a process could not be started: error %lu\n", GetLastError());
+      return;
+    }
     CloseHandle(made.hThread);
     process_ = made.hProcess;
   }

@@ -21,14 +21,13 @@
 #include <vector>
 
 #include "child.h"
+#include "support/test_directory.h"
 #include "whydrop/whydrop.h"
 
 using whydrop_test::Child;
 using whydrop_test::SharedMemory;
 
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr uint32_t kFlushMs = 120000;
 int runs = 2;
@@ -42,34 +41,6 @@ struct Result {
   whydrop_last_session last;
 };
 Result* shared = nullptr;
-
-// A fresh state directory.
-class StateDirectory {
- public:
-  StateDirectory() {
-    static int count = 0;
-    path_ = fs::temp_directory_path() /
-            ("whydrop-death-" + std::to_string(GetCurrentProcessId()) + "-" + std::to_string(++count));
-    fs::create_directories(path_);
-  }
-  ~StateDirectory() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  StateDirectory(const StateDirectory&) = delete;
-  StateDirectory& operator=(const StateDirectory&) = delete;
-  std::string text() const { return path_.string(); }
-  std::string Names() const {
-    std::string names;
-    for (const fs::directory_entry& entry : fs::directory_iterator(path_)) {
-      names += entry.path().filename().string() + " ";
-    }
-    return names;
-  }
-
- private:
-  fs::path path_;
-};
 
 // --- ends
 
@@ -192,7 +163,7 @@ int RunReport(const char* directory) {
 
 // One death, with the SDK in it or without. Under way from its construction on.
 struct Run {
-  StateDirectory directory;
+  TestDirectory directory;
   SharedMemory<Result> result;
   Child child;
   enum class Sdk { kWith, kWithout };
@@ -211,7 +182,7 @@ struct Run {
  private:
   std::vector<std::string> Arguments(const Death& death, Sdk sdk) const {
     std::vector<std::string> arguments = {"--child", result.number(), death.name};
-    if (sdk == Sdk::kWith) arguments.push_back(directory.text());
+    if (sdk == Sdk::kWith) arguments.push_back(directory.path());
     return arguments;
   }
 };
@@ -220,7 +191,7 @@ struct Run {
 struct NextLaunch {
   SharedMemory<Result> result;
   Child child;
-  explicit NextLaunch(const Run& run) : child({"--report", result.number(), run.directory.text()}) {}
+  explicit NextLaunch(const Run& run) : child({"--report", result.number(), run.directory.path()}) {}
 
   std::string Says() const {
     CHECK(child.Wait() == 0);
@@ -237,6 +208,14 @@ std::string Expected(int32_t end, uint32_t code, unsigned open) {
   char text[100];
   std::snprintf(text, sizeof text, "0 %s %08x, %u open", whydrop_cause_name(end), static_cast<unsigned>(code), open);
   return text;
+}
+
+std::string NamesIn(const TestDirectory& directory) {
+  std::string names;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory.Path())) {
+    names += entry.path().filename().string() + " ";
+  }
+  return names;
 }
 
 void CheckDeath(const Death& death) {
@@ -259,7 +238,7 @@ void CheckDeath(const Death& death) {
     CHECK(launch->Says() == Expected(death.end, death.code, 1));
   }
   // The launch after that finds the reporting session, which ended in order, and no trace of the death.
-  CAPTURE(all[0]->directory.Names());
+  CAPTURE(NamesIn(all[0]->directory));
   CHECK(NextLaunch(*all[0]).Says() == Expected(WHYDROP_CAUSE_CLEAN_EXIT, 0, 0));
 }
 

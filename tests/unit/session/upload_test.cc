@@ -4,11 +4,14 @@
 #include <atomic>
 #include <cstddef>
 #include <cstring>
+#include <fstream>
 #include <string>
 #include <thread>
 
+#include "platform/file.h"
 #include "ring/ring_layout.h"
 #include "session_fixture.h"
+#include "support/child.h"
 
 using whydrop_test::OpenTcp;
 using whydrop_test::Started;
@@ -111,4 +114,51 @@ TEST_CASE("leaving is not delayed by an upload that waits") {
   whydrop_stop();
   // 50 ms by the contract; the rest is for a machine that is busy with other things. The transfer may take 30 s.
   CHECK(std::chrono::steady_clock::now() - before < std::chrono::seconds(10));
+}
+
+namespace {
+
+std::atomic<bool> log_hangs{false};
+std::atomic<bool> log_may_go_on{false};
+
+void WHYDROP_CALL HangingLog(int32_t, const char*, void*) {
+  log_hangs.store(true);
+  while (!log_may_go_on.load()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+}
+
+}  // namespace
+
+CHILD_ROLE(takes_a_ring) {
+  whydrop::platform::File ring;
+  if (!whydrop::platform::File::OpenExisting(arguments.at(0), whydrop::platform::File::Mode::kReadWrite, &ring).ok()) {
+    return 2;
+  }
+  return ring.TryLock().ok() ? 0 : 1;
+}
+
+TEST_CASE("a worker that stop did not wait for gives the ring to others when it is done") {
+  TempDir dir;
+  {
+    Started before(dir.path());
+    REQUIRE(before.Start() == WHYDROP_OK);
+    REQUIRE(whydrop_flush(20000) == WHYDROP_OK);  // its worker looks for no more rings
+  }
+  const std::string damaged = dir.path() + "/test.game/" + std::string(32, 'a') + ".ring";
+  std::ofstream(damaged) << "which the worker will complain of";
+  Started session(dir.path());
+  session.config.log = HangingLog;
+  REQUIRE(session.Start() == WHYDROP_OK);
+  while (!log_hangs.load()) std::this_thread::yield();
+  std::string own;
+  for (const std::string& path : dir.Files(".ring")) {
+    if (Child::InRole("takes_a_ring", {path}).Wait() == 1) own = path;
+  }
+  REQUIRE_FALSE(own.empty());
+  whydrop_stop();
+  CHECK(Child::InRole("takes_a_ring", {own}).Wait() == 1);
+  log_may_go_on.store(true);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (Child::InRole("takes_a_ring", {own}).Wait() != 0 && std::chrono::steady_clock::now() < end) {
+  }
+  CHECK(Child::InRole("takes_a_ring", {own}).Wait() == 0);
 }

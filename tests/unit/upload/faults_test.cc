@@ -228,6 +228,7 @@ TEST_CASE("rotations in which anything fails, and the harvest of that server, te
         CHECK(known.tellings.size() == kConnections / 2);
         for (const auto& telling : known.tellings) CHECK(telling.second == 1);
         CHECK(known.open.size() == kConnections);
+        REQUIRE_FALSE(known.sessions.empty());
         CHECK(known.sessions.rbegin()->first + 1 == known.sessions.size());
         CHECK(known.sessions.rbegin()->second.end() == WHYDROP_CAUSE_CLIENT_KILLED);
       });
