@@ -47,7 +47,7 @@ int Overflow(int depth) {
 
 void WaitForWorker() {
   // The flush returns when the worker has run once: only then is a tick beside the heartbeat.
-  whydrop_flush(10000);
+  whydrop_flush(40000);
 }
 
 void HangThenKill() {

@@ -294,7 +294,7 @@ int main(int argc, char **argv) {
   check_short_struct();
 
   CHECK(whydrop_set_consent(7) == WHYDROP_ERROR_INVALID_ARGUMENT);
-  CHECK(whydrop_flush(10000) == WHYDROP_OK); /* without a url there is only the harvest */
+  CHECK(whydrop_flush(60000) == WHYDROP_OK); /* without a url there is only the harvest */
   memset(&last, 0, sizeof last);
   last.struct_size = (uint32_t)sizeof last;
   CHECK(whydrop_get_last_session(&last) == WHYDROP_ERROR_NOT_FOUND);
