@@ -84,9 +84,7 @@ def print_engine_rows(bench, row, batches, rows_a_batch, servers):
         return bench.load("rows", collector.port, batches, rows_a_batch, servers, "FIRST"), collector
 
     turns = list(measured.measure(run))
-    acknowledged, stored, judged, bulk = (statistics.median(column) for column in zip(*turns))
-    row("rows a second, ClickHouse's own bulk insert", "%.0f" % bulk, "")
-    row("rows a second, collector, until they are acknowledged", "%.0f" % acknowledged, "")
-    row("rows a second, collector, until they are in the engine", "%.0f" % stored, "")
-    row("**ratio**", "%.2f" % statistics.median(turn[1] / turn[3] for turn in turns), "0.7")
-    row("rows a second, collector, until they are judged", "%.0f" % judged, "")
+    row("rows a second, ClickHouse's own bulk insert", "%.0f" % statistics.median(turn[-1] for turn in turns), "")
+    for place, until, bar in ((0, "acknowledged", ""), (1, "in the engine", "0.7"), (2, "judged there", "")):
+        row("rows a second, collector, until they are " + until, "%.0f" % statistics.median(turn[place] for turn in turns), "")
+        row("**ratio**", "%.2f" % statistics.median(turn[place] / turn[-1] for turn in turns), bar)
