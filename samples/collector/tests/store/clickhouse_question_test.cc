@@ -28,7 +28,8 @@ TEST_CASE_FIXTURE(StoreFixture, "a question that takes longer than it may is giv
                        "the question took longer than 1 s: ask for a shorter time, or for less at once",
                        QuestionGivenUp);
   CHECK(std::chrono::steady_clock::now() - started < std::chrono::seconds(60));
-  // What the engine says itself it does no longer work on.
-  CHECK(node.Ask("SELECT count() FROM system.processes WHERE query LIKE '%" + labels + "%' FORMAT CSV") == "1\n");
+  // Soon the engine works on nothing but this very question.
+  const std::string working = "SELECT count() FROM system.processes WHERE query LIKE '%" + labels + "%' FORMAT CSV";
+  while (node.Ask(working) != "1\n") REQUIRE(std::chrono::steady_clock::now() - started < std::chrono::seconds(60));
   node.Ask("DROP TABLE " + labels);
 }
