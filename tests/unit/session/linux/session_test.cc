@@ -133,8 +133,8 @@ CHILD_ROLE(asks_from_its_log_callback) {
   if (setrlimit(RLIMIT_NOFILE, &tight) != 0) return 90;
   if (session.Start() != WHYDROP_OK) return 91;
   whydrop_flush(20000);
-  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) return 92;
-  return answers.load() > 0 ? 0 : 93;
+  // Ends at once: a sanitizer's last look would need descriptors, and takes a worker that stop did not wait for for a leak.
+  _exit(answers.load() > 0 ? 0 : 92);
 }
 
 TEST_CASE("a log callback may ask the session what it likes, also when no descriptor is left") {
