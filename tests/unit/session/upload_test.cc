@@ -161,4 +161,5 @@ TEST_CASE("a worker that stop did not wait for gives the ring to others when it 
   while (Child::InRole("takes_a_ring", {own}).Wait() != 0 && std::chrono::steady_clock::now() < end) {
   }
   CHECK(Child::InRole("takes_a_ring", {own}).Wait() == 0);
+  CHECK(session.Start() == WHYDROP_OK);
 }
