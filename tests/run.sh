@@ -107,8 +107,7 @@ tests() {
 configure() {
   local preset="$1"
   shift
-  # The demonstration shares a tree with this and builds it without tests.
-  cmake --preset "$preset" "${launcher[@]}" -DWHYDROP_WARNINGS_AS_ERRORS=ON -DWHYDROP_BUILD_TESTS=ON "$@" \
+  cmake --preset "$preset" "${launcher[@]}" -DWHYDROP_WARNINGS_AS_ERRORS=ON "$@" \
     >"build/configure-$preset.log" 2>&1 || { cat "build/configure-$preset.log"; return 1; }
 }
 
@@ -181,7 +180,8 @@ if step "tsan: configure" configure tsan -DWHYDROP_BUILD_SAMPLES=OFF -DWHYDROP_B
   step "tsan: build" build tsan --target "${tsan_targets[@]}" && tests "tsan: tests" tsan -R '^unit\.(ring|session|upload)$'
 fi
 
-if step "release: configure" configure release; then
+# The demonstration shares this tree and builds it without tests.
+if step "release: configure" configure release -DWHYDROP_BUILD_TESTS=ON; then
   mapfile -t release_targets < <(targets release 'whydrop|whydrop_static|whydrop_static_archive|whydrop_tool|whydrop-collector|game_client|game_server|close_lab|whydrop_minimal')
   step "release: build" build release --target "${release_targets[@]}" && tests "release: installed package" release -L consumer
 fi
