@@ -9,7 +9,6 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
-#include <cstdlib>
 #include <filesystem>
 #include <future>
 #include <mutex>
@@ -20,6 +19,7 @@
 #include "samples/collector/store/clickhouse/engine/tables.h"
 #include "samples/collector/store/clickhouse/spool/delivery.h"
 #include "samples/collector/store/clickhouse/store.h"
+#include "tests/support/test_directory.h"
 
 using namespace whydrop;
 using namespace whydrop::collector;
@@ -279,15 +279,14 @@ TEST_CASE("an answer that is none is no success, and another node is asked") {
 }
 
 TEST_CASE("a segment that cannot be read is set aside, and holds up no other") {
-  char name[] = "/tmp/cluster-test-XXXXXX";
-  REQUIRE(mkdtemp(name) != nullptr);
+  const TestDirectory directory;
   AnsweringNode good;
   Cluster cluster(ParseUrl("http://" + good.host() + "/drops"));
   Metrics metrics;
   Stamps stamps;
   std::vector<Segment> found;
   {
-    Spool spool(name, 1 << 20, &metrics, &found);
+    Spool spool(directory.path(), 1 << 20, &metrics, &found);
     Delivery delivery(&cluster, &spool, &stamps, &metrics);
     SpooledBatch batch;
     batch.rows = {{Table::kLabels, 7, "of the first"}};
@@ -316,19 +315,17 @@ TEST_CASE("a segment that cannot be read is set aside, and holds up no other") {
     CHECK(delivery.empty());
     CHECK(spool.bytes() == 0);
   }
-  std::filesystem::remove_all(name);
 }
 
 TEST_CASE("batches are taken and brought in, and questions answered, while a node says nothing") {
-  char name[] = "/tmp/cluster-test-XXXXXX";
-  REQUIRE(mkdtemp(name) != nullptr);
+  const TestDirectory directory;
   AnsweringNode good;
   SilentNode silent;
   Metrics metrics;
   {
     const auto started = Clock::now();
     ClickHouseStore store(
-        Url(silent, good) + "&block_ms=50&spool=" + name, [] { return int64_t{1700000000}; }, {}, &metrics);
+        Url(silent, good) + "&block_ms=50&spool=" + directory.path(), [] { return int64_t{1700000000}; }, {}, &metrics);
     std::promise<StoreVerdict> verdict;
     const auto asked = Clock::now();
     REQUIRE(store.Submit(OneConnection(), [&verdict](StoreVerdict got) { verdict.set_value(got); }));
@@ -338,15 +335,13 @@ TEST_CASE("batches are taken and brought in, and questions answered, while a nod
     CHECK(good.WaitForInsert("work"));
     CHECK(Clock::now() - started < kSoon);
   }
-  std::filesystem::remove_all(name);
 }
 
 TEST_CASE("what a collector has in its spool waits where the tables turn out to be of another shape") {
-  char name[] = "/tmp/cluster-test-XXXXXX";
-  REQUIRE(mkdtemp(name) != nullptr);
+  const TestDirectory directory;
   AnsweringNode node;
   Metrics metrics;
-  const std::string url = "http://" + node.host() + "/drops?block_ms=50&spool=" + name;
+  const std::string url = "http://" + node.host() + "/drops?block_ms=50&spool=" + directory.path();
   const auto clock = [] { return int64_t{1700000000}; };
   node.Be(AnsweringNode::Mood::kOtherTables);
   CHECK_THROWS_WITH_AS(ClickHouseStore(url, clock, {}, &metrics),
@@ -364,24 +359,21 @@ TEST_CASE("what a collector has in its spool waits where the tables turn out to 
     node.Be(AnsweringNode::Mood::kWell);
     CHECK(node.WaitForInsert("work"));
   }
-  std::filesystem::remove_all(name);
 }
 
 TEST_CASE("a shard that is away keeps no collector from starting and from taking batches") {
-  char name[] = "/tmp/cluster-test-XXXXXX";
-  REQUIRE(mkdtemp(name) != nullptr);
+  const TestDirectory directory;
   AnsweringNode node;
   Metrics metrics;
   node.Be(AnsweringNode::Mood::kAlone);
   {
     ClickHouseStore store(
-        "http://" + node.host() + "/drops?cluster=c&block_ms=50&spool=" + name, [] { return int64_t{1700000000}; }, {},
-        &metrics);
+        "http://" + node.host() + "/drops?cluster=c&block_ms=50&spool=" + directory.path(),
+        [] { return int64_t{1700000000}; }, {}, &metrics);
     std::promise<StoreVerdict> verdict;
     REQUIRE(store.Submit(OneConnection(), [&verdict](StoreVerdict got) { verdict.set_value(got); }));
     CHECK(verdict.get_future().get() == StoreVerdict::kAccepted);
     CHECK_THROWS_AS(store.ListApps(), StoreError);
     CHECK(node.WaitForInsert("work"));
   }
-  std::filesystem::remove_all(name);
 }

@@ -13,6 +13,7 @@
 
 #include "samples/collector/store/clickhouse/spool/spool.h"
 #include "samples/collector/tests/store/spool_rows.h"
+#include "tests/support/test_directory.h"
 
 using namespace whydrop;
 using namespace whydrop::collector;
@@ -26,13 +27,6 @@ std::string Content(Spool* spool, Segment segment) { return Content(spool->Load(
 
 class SpoolFixture {
  public:
-  SpoolFixture() {
-    char name[] = "/tmp/spool-test-XXXXXX";
-    REQUIRE(mkdtemp(name) != nullptr);
-    directory = name;
-  }
-  ~SpoolFixture() { fs::remove_all(directory); }
-
   std::unique_ptr<Spool> Open(uint64_t max_bytes = 1 << 20) {
     found.clear();
     return std::make_unique<Spool>(directory, max_bytes, &metrics, &found);
@@ -76,7 +70,8 @@ class SpoolFixture {
   }
   static constexpr char kDigits[] = "0123456789abcdef";
 
-  std::string directory;
+  const TestDirectory own_directory;
+  const std::string directory = own_directory.path();
   Metrics metrics;
   std::vector<Segment> found;
 };
