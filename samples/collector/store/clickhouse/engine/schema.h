@@ -1,5 +1,5 @@
-// Whether the tables of a node are those that this collector writes to and reads from. Rows have no names in them: in a
-// table of another shape they would become other rows, so nothing is sent before this is known.
+// Whether the tables of a node are those that this collector writes to and reads from. A row is bytes in
+// the order of named columns: where a type differs it would become another row, so nothing is sent before this is known.
 //
 // Thread rule: from any thread.
 #ifndef WHYDROP_COLLECTOR_CLICKHOUSE_SCHEMA_H
