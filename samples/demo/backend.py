@@ -10,6 +10,7 @@ import time
 import urllib.parse
 import urllib.request
 
+from engine import BOUND
 from processes import Program
 
 START_S = 60
@@ -19,14 +20,15 @@ APP_ID = "whydrop-demo"
 
 
 class Collector:
-    """Writes to a file and not to the driver, so that it can outlive it."""
+    """Writes to a file and not to the driver, so that it can outlive it; it does with `outlives`."""
 
-    def __init__(self, binary, directory, log_dir, store=None):
+    def __init__(self, binary, directory, log_dir, store=None, outlives=False):
         self._log = os.path.join(log_dir, "collector.log")
         self.store = store or "sqlite:" + os.path.join(directory, "whydrop.db")
         command = [binary, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--store", self.store]
         with open(self._log, "wb") as log:
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            bound = [] if outlives else BOUND
+            self._process = subprocess.Popen(bound + command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                              start_new_session=True)
         self.pid = self._process.pid
         self.ingest = self.admin = None

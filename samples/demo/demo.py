@@ -110,7 +110,8 @@ class Experiment:
 
     async def _start_servers(self):
         store = self._start_engine() if self._arguments.cluster else None
-        self.collector = Collector(self._arguments.collector, self.directory, self.log_dir, store)
+        self.collector = Collector(self._arguments.collector, self.directory, self.log_dir, store,
+                                   outlives=self._arguments.keep)
         await self.collector.ready()
         hosts = {scenarios.HOME: "127.0.0.1", scenarios.MORTAL: "127.0.0.1", scenarios.FRAGILE: "127.0.0.1"}
         if not self.skipped:

@@ -5,6 +5,8 @@ import os
 import resource
 import signal
 
+from engine import BOUND
+
 
 def _in_child():
     # The crashes are meant; their core files would only fill the disk.
@@ -29,7 +31,7 @@ class Program:
         with open(os.path.join(log_dir, name + ".log"), "ab") as log:
             # A session of its own: Ctrl-C reaches only the driver, which then ends everything in order.
             process = await asyncio.create_subprocess_exec(
-                *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=log,
+                *BOUND, *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=log,
                 start_new_session=True, preexec_fn=_in_child)
         return cls(name, process)
 

@@ -16,6 +16,7 @@
 #include <string>
 
 #include "crash_child.h"
+#include "support/end_with_parent_linux.h"
 
 using whydrop::platform::AddressClass;
 using whydrop::platform::CrashKind;
@@ -43,8 +44,10 @@ void RunChild(const char* cause, const char* arrangement, const char* where, con
   REQUIRE(ftruncate(fd, sizeof(CrashResult)) == 0);
   run->result = MapResult(fd);
   REQUIRE(run->result != nullptr);
+  const pid_t parent = getpid();
   const pid_t child = fork();
   if (child == 0) {
+    EndWithParent(parent);
     dup2(fd, kResultDescriptor);
     const int nowhere = open("/dev/null", O_WRONLY);
     dup2(nowhere, 2);

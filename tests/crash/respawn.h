@@ -9,14 +9,18 @@
 #include <string>
 #include <vector>
 
+#include "support/end_with_parent_linux.h"
+
 namespace whydrop_test {
 
-// The child ends by itself after `limit_s` seconds. `output` becomes its standard output, -1: the parent's.
+// The child ends with the thread that calls, and by itself after `limit_s` seconds. `output` becomes its standard output, -1: the parent's.
 inline pid_t Spawn(const std::vector<std::string>& arguments, int output, unsigned limit_s = 60) {
   char path[4096] = {};
   if (readlink("/proc/self/exe", path, sizeof path - 1) <= 0) return -1;
+  const pid_t parent = getpid();
   const pid_t child = fork();
   if (child != 0) return child;
+  EndWithParent(parent);
   if (output >= 0) dup2(output, STDOUT_FILENO);
   std::freopen("/dev/null", "w", stderr);
   std::vector<std::string> copy = arguments;

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 
+import programs
 
 PATIENCE_S = 120  # for what never happens, not for a busy machine
 
@@ -35,8 +36,8 @@ class Browser:
                    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic",
                    "--hide-scrollbars", "--user-data-dir=" + self._profile, "--remote-debugging-pipe", "about:blank"]
         self._log = open(os.path.join(self._profile, "stderr"), "wb")
-        self._process = subprocess.Popen(command, pass_fds=(read_commands, write_answers), stdin=subprocess.DEVNULL,
-                                         stdout=self._log, stderr=self._log)
+        self._process = programs.start(command, pass_fds=(read_commands, write_answers), stdin=subprocess.DEVNULL,
+                                       stdout=self._log, stderr=self._log)
         os.close(read_commands)
         os.close(write_answers)
         self._session = None

@@ -17,6 +17,7 @@ import threading
 import unittest
 
 import launch_driver
+import programs
 
 launch_driver.CHILD, launch_driver.COLLECTOR = sys.argv[1:3]
 CLIENTS, LAUNCHES = (300, 10) if os.environ.get("WHYDROP_TEST_FULL") else (40, 5)
@@ -84,8 +85,8 @@ class Client:
         self.ended = collections.Counter()
 
     def _run(self, ending, token="none"):
-        return subprocess.Popen([launch_driver.CHILD, self._state, self._url, token, ending], stdout=subprocess.PIPE,
-                                text=True)
+        return programs.start([launch_driver.CHILD, self._state, self._url, token, ending], stdout=subprocess.PIPE,
+                              text=True)
 
     def upload(self, killed=False):
         """True when nothing is left."""

@@ -12,6 +12,8 @@ import tempfile
 import time
 import unittest
 
+import programs
+
 COLLECTOR = None
 ACCEPTED, DUPLICATE, REJECTED, DISABLED = 1, 2, 3, 4
 PATIENCE_S = 120  # for what never happens, not for a busy machine
@@ -129,7 +131,7 @@ class Collector:
     def __init__(self, directory, *flags, store="store.db", store_url=None, log=os.devnull, environment=None):
         self.store = os.path.join(directory, store)
         with open(log, "a") as stderr:
-            self.process = subprocess.Popen(
+            self.process = programs.start(
                 [COLLECTOR, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0",
                  "--store", store_url or "sqlite:" + self.store, *flags],
                 stdout=subprocess.PIPE, stderr=stderr, text=True, env={**os.environ, **(environment or {})})

@@ -15,6 +15,7 @@ import time
 import unittest
 
 import collector_driver as base
+import programs
 from collector_driver import ACCEPTED, CLOSED, DUPLICATE, batch, connection, message
 
 FULL = os.environ.get("WHYDROP_TEST_FULL", "") not in ("", "0")
@@ -143,9 +144,9 @@ class Strangers(base.CollectorTest):
 
 class Addresses(base.CollectorTest):
     def test_it_listens_on_ipv6(self):
-        process = subprocess.Popen([base.COLLECTOR, "--listen", "[::1]:0", "--admin-listen", "[::1]:0", "--store",
-                                    "sqlite:" + os.path.join(self.directory.name, "v6.db")],
-                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        process = programs.start([base.COLLECTOR, "--listen", "[::1]:0", "--admin-listen", "[::1]:0", "--store",
+                                  "sqlite:" + os.path.join(self.directory.name, "v6.db")],
+                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         try:
             line = process.stdout.readline()
             self.assertIn("ingest=http://[::1]:", line)

@@ -14,6 +14,7 @@ import time
 import unittest
 
 import collector_driver as base
+import programs
 from collector_driver import ACCEPTED, CLOSED, DUPLICATE, batch, connection, until
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "samples", "demo"))
@@ -195,9 +196,9 @@ class Readiness(base.CollectorTest):
         self.addCleanup(lock.close)
         lock.execute("BEGIN EXCLUSIVE")
         (port,) = free_ports(1)
-        process = subprocess.Popen([base.COLLECTOR, "--listen", "127.0.0.1:%d" % port, "--admin-listen", "127.0.0.1:0",
-                                    "--store", "sqlite:" + self.path("store.db")],
-                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        process = programs.start([base.COLLECTOR, "--listen", "127.0.0.1:%d" % port, "--admin-listen", "127.0.0.1:0",
+                                  "--store", "sqlite:" + self.path("store.db")],
+                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.addCleanup(process.stdout.close)
         self.addCleanup(process.wait, 30)
         self.addCleanup(process.kill)

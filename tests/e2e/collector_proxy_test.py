@@ -14,6 +14,7 @@ import time
 import unittest
 
 import collector_driver as base
+import programs
 from collector_driver import ACCEPTED, CLOSED, DUPLICATE, batch, connection
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "samples", "demo"))
@@ -61,8 +62,8 @@ class ProxyTest(base.CollectorTest):
         for _ in range(10):
             self.port, self.page_port = free_ports(2)
             self.path("site.conf", self.site())
-            self.nginx = subprocess.Popen([NGINX, "-p", self.directory.name, "-c", self.path("nginx.conf")],
-                                          stderr=subprocess.DEVNULL)
+            self.nginx = programs.start([NGINX, "-p", self.directory.name, "-c", self.path("nginx.conf")],
+                                        stderr=subprocess.DEVNULL)
             self.addCleanup(self.stop_nginx, self.nginx)
             while self.nginx.poll() is None:
                 try:

@@ -4,6 +4,8 @@ import resource
 import subprocess
 import time
 
+import programs
+
 GAME = None  # the folder of game_server and game_crowd
 APP = "whydrop-demo"
 PLAYERS_A_CROWD = 500
@@ -33,8 +35,8 @@ def cpu_ns(path):
 
 class Program:
     def __init__(self, name, *arguments):
-        self.process = subprocess.Popen([os.path.join(GAME, name), *arguments], stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.PIPE, text=True)
+        self.process = programs.start([os.path.join(GAME, name), *arguments], stdin=subprocess.DEVNULL,
+                                      stdout=subprocess.PIPE, text=True)
 
     def await_line(self, start):
         """The next line; it has to begin with `start`."""

@@ -11,6 +11,8 @@ import threading
 import unittest
 import urllib.request
 
+import programs
+
 PATIENCE_S = 120  # for what never happens, not for a busy machine
 CHILD = COLLECTOR = None  # set by the test's main program
 
@@ -19,7 +21,7 @@ class Collector:
     """A collector process on ports of its own; stops with SIGTERM."""
 
     def __init__(self, directory):
-        self.process = subprocess.Popen(
+        self.process = programs.start(
             [COLLECTOR, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0",
              "--store", f"sqlite:{directory}/store.db"],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -61,8 +63,8 @@ class LaunchTest(unittest.TestCase):
         self.state = os.path.join(self.directory, "state")
 
     def launch(self, ending, token="t", url=None):
-        child = subprocess.Popen([CHILD, self.state, url or self.collector.url, token, ending],
-                                 stdout=subprocess.PIPE, text=True)
+        child = programs.start([CHILD, self.state, url or self.collector.url, token, ending],
+                               stdout=subprocess.PIPE, text=True)
         self.addCleanup(self.end, child)  # a failed test leaves none behind
         return child
 

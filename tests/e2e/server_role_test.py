@@ -21,6 +21,7 @@ import urllib.parse
 CHILD, COLLECTOR = sys.argv[1:3]
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import collector_driver as wire  # the batches of clients, encoded by hand
+import programs
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "samples", "demo"))
 from engine import free_ports  # noqa: E402
@@ -39,7 +40,7 @@ class Collector:
         self.start()
 
     def start(self):
-        self.process = subprocess.Popen(
+        self.process = programs.start(
             [COLLECTOR, "--listen", self._listen, "--admin-listen", "127.0.0.1:0", "--store", "sqlite:" + self._store,
              "--rate-limit", "0", *self._flags], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         found = re.search(r"ingest=(\S+) admin=(\S+)", self.process.stdout.readline())
@@ -88,8 +89,8 @@ class Collector:
 
 class Server:
     def __init__(self, state, url, connections, rotate_ms=1000, prefix="t"):
-        self.process = subprocess.Popen([CHILD, state, url, str(rotate_ms), str(connections), prefix],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = programs.start([CHILD, state, url, str(rotate_ms), str(connections), prefix],
+                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.before = self.numbers(self.line())
         assert self.line() == "ready"
 

@@ -19,14 +19,15 @@ constexpr char kOption[] = "--child-role";
 RegisterChildRole::RegisterChildRole(const char* name, ChildRole role) { Roles()[name] = role; }
 
 bool PlayChildRole(int count, char** words, int* exit_code) {
-  if (count < 3 || std::string(words[1]) != kOption) return false;
-  const auto role = Roles().find(words[2]);
-  *exit_code = role == Roles().end() ? 125 : role->second(ChildArguments(words + 3, words + count));
+  if (count < 4 || std::string(words[1]) != kOption) return false;
+  BindTo(words[2]);
+  const auto role = Roles().find(words[3]);
+  *exit_code = role == Roles().end() ? 125 : role->second(ChildArguments(words + 4, words + count));
   return true;
 }
 
 Child Child::InRole(const std::string& role, const ChildArguments& arguments) {
-  ChildArguments words = {kOption, role};
+  ChildArguments words = {kOption, NameForChildren(), role};
   words.insert(words.end(), arguments.begin(), arguments.end());
   return Child(OwnProgram(), words);
 }

@@ -1,5 +1,6 @@
 // Programs that a test starts, above all its own program in another role: what a fork would do is written as a function
-// of its own, so that it runs on every system.
+// of its own, so that it runs on every system. A child in a role ends with the thread that started it, however that ends:
+// a test that is killed leaves nothing behind.
 //
 //   CHILD_ROLE(holds_a_lock) { ...; return 0; }          beside the tests, outside of namespaces
 //   Child child = Child::InRole("holds_a_lock", {path});  in a test
@@ -53,6 +54,11 @@ class Child {
 
   bool ReadMore();
 };
+
+// Binds a child in a role to its parent, as far as the parent has not done that itself: what the parent says of itself, and
+// what its child does with that.
+std::string NameForChildren();
+void BindTo(const std::string& parent);
 
 // The path of the running program.
 std::string OwnProgram();

@@ -7,6 +7,11 @@
 #include <csignal>
 
 #include "support/child.h"
+#include "support/end_with_parent_linux.h"
+
+std::string NameForChildren() { return std::to_string(getpid()); }
+
+void BindTo(const std::string& parent) { EndWithParent(static_cast<pid_t>(std::stol(parent))); }
 
 std::string OwnProgram() { return "/proc/self/exe"; }
 

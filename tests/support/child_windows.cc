@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "support/child.h"
+#include "support/own_job_windows.h"
 
 namespace {
 
@@ -26,6 +27,10 @@ std::wstring CommandLine(const std::string& program, const ChildArguments& argum
 
 }  // namespace
 
+// The job does it.
+std::string NameForChildren() { return "parent"; }
+void BindTo(const std::string&) {}
+
 std::string OwnProgram() {
   wchar_t wide[MAX_PATH] = {};
   char path[4 * MAX_PATH] = {};
@@ -47,10 +52,11 @@ Child::Child(const std::string& program, const ChildArguments& arguments) {
   start.hStdOutput = start.hStdError = out_write;
   PROCESS_INFORMATION process = {};
   std::wstring line = CommandLine(program, arguments);
-  if (CreateProcessW(nullptr, line.data(), nullptr, nullptr, TRUE, 0, nullptr, nullptr, &start, &process)) {
+  if (CreateProcessW(nullptr, line.data(), nullptr, nullptr, TRUE, CREATE_SUSPENDED, nullptr, nullptr, &start,
+                     &process)) {
     process_ = reinterpret_cast<intptr_t>(process.hProcess);
     pid_ = process.dwProcessId;
-    CloseHandle(process.hThread);
+    RunInOwnJob(process);
   } else {
     std::printf("a process could not be started: error %lu\n", GetLastError());
   }

@@ -1,13 +1,11 @@
 #include <doctest/doctest.h>
 
-#include <cstdio>
-#include <filesystem>
-#include <fstream>
 #include <map>
 #include <set>
 
 #include "samples/collector/config/load.h"
 #include "samples/collector/store/store.h"
+#include "tests/support/test_directory.h"
 
 using namespace whydrop::collector;
 
@@ -31,17 +29,12 @@ std::string ErrorOf(const Arguments& arguments, const Environment& environment =
 // A file that is gone with its owner.
 class File {
  public:
-  explicit File(const std::string& content)
-      : path_((std::filesystem::temp_directory_path() / ("whydrop-config-test-" + std::to_string(++count_))).string() +
-              "-" + std::to_string(std::hash<std::string>()(content))) {
-    std::ofstream(path_) << content;
-  }
-  ~File() { std::remove(path_.c_str()); }
+  explicit File(const std::string& content) : path_(directory_.File("file")) { directory_.Write("file", content); }
   const std::string& path() const { return path_; }
 
  private:
-  static inline int count_ = 0;
-  std::string path_;
+  const TestDirectory directory_;
+  const std::string path_;
 };
 
 // The command that a row of the table belongs to, as it begins a command line.
@@ -167,7 +160,7 @@ TEST_CASE("an error names the source, its line and the key") {
   const File syntax("threads = 2\nrate-limit 3\n");
   CHECK(Contains(ErrorOf({"--config", syntax.path()}), syntax.path() + " line 2"));
   CHECK(ErrorOf({"--config", "/nonexistent.toml"}) == "cannot read '/nonexistent.toml'");
-  const std::string directory = std::filesystem::temp_directory_path().string();
+  const std::string directory = TestDirectory::Temporary();
   CHECK(ErrorOf({"--config", directory}) == "cannot read '" + directory + "'");
   CHECK(Contains(ErrorOf({}, {{"WHYDROP_COLLECTOR_THREADS", "x"}}), "WHYDROP_COLLECTOR_THREADS"));
   CHECK(Contains(ErrorOf({}, {{"WHYDROP_COLLECTOR_THREAD", "1"}}), "WHYDROP_COLLECTOR_THREAD is no option"));

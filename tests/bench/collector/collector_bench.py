@@ -28,6 +28,7 @@ import time
 import urllib.request
 
 from engine_rows import print_engine_rows
+from engine import BOUND  # the folder is found by engine_rows
 
 ROUNDS = 5
 ROWS_A_BATCH = 2000
@@ -38,7 +39,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 class Server:
     def __init__(self, command, port_of_line):
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.process = subprocess.Popen([*BOUND, *command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.line = self.process.stdout.readline()
         self.port = port_of_line(self.line)
 

@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "support/own_job_windows.h"
+
 namespace whydrop_test {
 
 inline constexpr DWORD kDidNotStart = 0xDEAD0001;
@@ -32,11 +34,11 @@ class Child {
     start.dwFlags = STARTF_USESTDHANDLES;
     start.hStdOutput = output != nullptr ? output : GetStdHandle(STD_OUTPUT_HANDLE);
     PROCESS_INFORMATION made = {};
-    if (!CreateProcessA(path, line.data(), nullptr, nullptr, TRUE, 0, nullptr, nullptr, &start, &made)) {
+    if (!CreateProcessA(path, line.data(), nullptr, nullptr, TRUE, CREATE_SUSPENDED, nullptr, nullptr, &start, &made)) {
       std::printf("a process could not be started: error %lu\n", GetLastError());
       return;
     }
-    CloseHandle(made.hThread);
+    RunInOwnJob(made);
     process_ = made.hProcess;
   }
   ~Child() {

@@ -5,8 +5,10 @@
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <string>
+#include <thread>
 
 #include "platform/clock.h"
 #include "platform/identity.h"
@@ -17,10 +19,32 @@
 using namespace whydrop;            // NOLINT
 using namespace whydrop::platform;  // NOLINT
 
-CHILD_ROLE(tells_who_it_is) {
+namespace {
+
+void TellWhoItIs() {
   const ProcessIdentity self = CurrentProcess();
   Child::Tell(std::to_string(self.pid) + " " + std::to_string(self.start_time) + " " +
               std::to_string(self.pid_namespace));
+}
+
+}  // namespace
+
+CHILD_ROLE(tells_who_it_is) {
+  TellWhoItIs();
+  Child::AwaitParent();
+  return 0;
+}
+
+// Not for ever: nothing is left of a test that fails either.
+CHILD_ROLE(works_on) {
+  TellWhoItIs();
+  std::this_thread::sleep_for(std::chrono::minutes(10));
+  return 0;
+}
+
+CHILD_ROLE(has_a_child_that_works_on) {
+  Child child = Child::InRole("works_on", {});
+  Child::Tell(child.ReadLine());
   Child::AwaitParent();
   return 0;
 }
@@ -71,6 +95,19 @@ TEST_CASE("a process is told from a dead one and from another one with its pid")
   child.Wait();
   CHECK(CheckProcess(identity) == Liveness::kDead);
   CHECK(CheckProcess({uint64_t{1} << 40, 1, self.pid_namespace}) == Liveness::kDead);
+}
+
+TEST_CASE("the child of a test that is killed ends too") {
+  Child parent = Child::InRole("has_a_child_that_works_on", {});
+  const ProcessIdentity child = ParseIdentity(parent.ReadLine());
+  REQUIRE(CheckProcess(child) == Liveness::kAlive);
+  parent.Kill();
+  parent.Wait();
+  const uint64_t deadline_ns = MonotonicNs() + uint64_t{60} * 1000000000;
+  while (CheckProcess(child) == Liveness::kAlive && MonotonicNs() < deadline_ns) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  CHECK(CheckProcess(child) == Liveness::kDead);
 }
 
 TEST_CASE("boot id and random bytes are there") {

@@ -5,15 +5,16 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
-#include <filesystem>
 #include <future>
 #include <string>
 #include <string_view>
 
 #include "samples/collector/model/evidence_message.h"
 #include "samples/collector/store/store.h"
+#include "tests/support/test_directory.h"
 
 namespace whydrop::collector {
 
@@ -60,23 +61,17 @@ inline ConnectionRecord CrashedRecord(uint32_t number, const std::string& token_
 class TestStoreUrl {
  public:
   TestStoreUrl() {
-    char name[] = "/tmp/collector-test-XXXXXX";
-    REQUIRE(mkdtemp(name) != nullptr);
-    directory_ = name;
     const char* wanted = std::getenv("WHYDROP_TEST_STORE");
-    url_ = wanted != nullptr ? wanted : "sqlite:" + directory_ + "/store.db";
-    const std::string unique = "test_" + directory_.substr(directory_.size() - 6);
+    url_ = wanted != nullptr ? wanted : "sqlite:" + directory_.File("store.db");
+    std::string unique = directory_.Path().filename().string();
+    std::replace(unique.begin(), unique.end(), '-', '_');  // no name of a database may have a hyphen
     for (size_t at = url_.find('%'); at != std::string::npos; at = url_.find('%', at)) url_.replace(at, 1, unique);
   }
-  ~TestStoreUrl() { std::filesystem::remove_all(directory_); }
-  TestStoreUrl(const TestStoreUrl&) = delete;
-  TestStoreUrl& operator=(const TestStoreUrl&) = delete;
-
   const std::string& url() const { return url_; }
-  const std::string& directory() const { return directory_; }  // for the test's own files
+  const std::string& directory() const { return directory_.path(); }  // for the test's own files
 
  private:
-  std::string directory_;
+  TestDirectory directory_;
   std::string url_;
 };
 
