@@ -167,7 +167,8 @@ void SqliteStore::Review() {
 
 // In transactions of its own: a deletion that fails must not take batches with it, nor a large one hold them up.
 void SqliteStore::Purge() {
-  if (!purging_ && now_() - purged_s_ < kPurgeEveryS) return;
+  const int64_t since_s = now_() - purged_s_;  // negative: the clock was set back
+  if (!purging_ && since_s >= 0 && since_s < kPurgeEveryS) return;
   purging_ = true;
   purged_s_ = now_();
   try {

@@ -123,8 +123,9 @@ void BatchWriter::JudgeTouched(const std::string& app_id, const Touched& touched
 }
 
 bool BatchWriter::NeedsReview(int64_t now_s) {
-  if (now_s <= reviewed_s_) return false;
+  if (now_s == reviewed_s_) return false;
   reviewed_s_ = now_s;
+  started_s_ = std::min(started_s_, now_s);  // the clock was set back
   const ScopedReset due(&due_);
   const ScopedReset missed(&missed_);
   return due_.Int(now_s).Int(1).Step() || missed_.Int(started_s_).Int(now_s).Int(1).Step();

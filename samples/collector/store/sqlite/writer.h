@@ -100,7 +100,7 @@ class BatchWriter {
       set_replaced_, open_records_, find_record_, count_token_, add_record_, update_record_, previous_record_,
       any_previous_, due_, missed_, silence_;
   JoinTime time_;
-  const int64_t started_s_;
+  int64_t started_s_;
   int64_t reviewed_s_ = 0;
   // Sessions of servers that missed their reports and of which a client has now told that the machine fell silent.
   std::set<int64_t> suspected_hosts_;

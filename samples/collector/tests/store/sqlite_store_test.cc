@@ -35,6 +35,38 @@ TEST_CASE_FIXTURE(SqliteFixture, "what is older than 400 days is deleted and wha
   CHECK(Count("SELECT count(*) FROM tag_set_tags") == 0);
 }
 
+TEST_CASE_FIXTURE(SqliteFixture, "under a clock that was set back answers are complete until what it shows, and no later") {
+  CHECK(Post(Make('a')) == StoreVerdict::kAccepted);
+  now -= 3600;
+  Batch batch = Make('b');
+  batch.connections = {Record(1)};
+  CHECK(Post(batch) == StoreVerdict::kAccepted);
+  CHECK(store->Health().complete_until_s == now);
+  CHECK(Ask().connections == 1);
+}
+
+TEST_CASE_FIXTURE(SqliteFixture, "a clock that was set back holds up neither judgements nor deletions") {
+  const auto await_judgement = [this](char session, char token) {
+    Batch batch = MakeServer(session, 'm', 'b');
+    batch.session.rotate_interval_ms = 0;
+    batch.connections = {ResetRecord(1, Id(token))};
+    CHECK(Post(batch) == StoreVerdict::kAccepted);
+    const auto waiting = [this] { return Count("SELECT count(*) FROM connections WHERE decided_s > 0"); };
+    CHECK(waiting() == 1);
+    now += kJoinWindowS + 1;
+    for (int i = 0; i < 3000 && waiting() != 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    CHECK(waiting() == 0);
+  };
+  now += 60 * 365 * kDay;
+  await_judgement('s', 't');
+  now -= 60 * 365 * kDay;
+  await_judgement('u', 'v');
+  now += 401 * kDay;
+  CHECK(Post(Make('c')) == StoreVerdict::kAccepted);
+  CHECK(Post(Make('d')) == StoreVerdict::kAccepted);  // the deletion follows the commit of the batch before
+  CHECK(Count("SELECT count(*) FROM records") == 1);  // of the time that has not come
+}
+
 TEST_CASE_FIXTURE(SqliteFixture, "a session whose times lie cannot make the next session lose its records") {
   // It says that it ended 400 days before its own last connection, so only its row is old enough to be deleted.
   Batch liar = Make('l');
