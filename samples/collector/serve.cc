@@ -1,5 +1,6 @@
 #include "samples/collector/serve.h"
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -29,6 +30,8 @@ std::string Url(bool tls, const Endpoint& endpoint, uint16_t port) {
          std::to_string(port);
 }
 
+// At the end, whoever asked a question has so long to take the word that nobody answers it.
+constexpr std::chrono::seconds kToldFor{1};
 constexpr int64_t kWarnedOfCertificateS = 14 * 86400;
 
 class Service {
@@ -113,11 +116,15 @@ class Service {
     health_.StopHasBegun();
     LogInfo("stop", "stopping");
     signal_.WaitAgain(std::chrono::seconds(options_.stop_delay_s));
+    const auto begun = std::chrono::steady_clock::now();
     const size_t cut = server_.Stop(std::chrono::seconds(options_.drain_s));
     if (cut != 0) LogWarning("drain", "connections were cut at the deadline", {{"count", std::to_string(cut)}});
-    admin_server_.Stop(std::chrono::seconds(options_.drain_s));
+    // No batch comes any more. Questions may take much longer than anybody waits for an end: the store gives them up, and
+    // whoever asked is told so.
     store_->Stop();
     questions_.Stop();
+    const auto passed = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - begun);
+    admin_server_.Stop(std::max(std::chrono::seconds(options_.drain_s) - passed, kToldFor));
     LogInfo("stop", "everything acknowledged is stored");
   }
 

@@ -1,4 +1,6 @@
 """What an operator relies on: configuration, keys and quotas, the log, readiness, the orderly end, and the limits."""
+import concurrent.futures
+import contextlib
 import http.client
 import http.server
 import json
@@ -20,6 +22,7 @@ from collector_driver import ACCEPTED, CLOSED, DUPLICATE, batch, connection, unt
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "samples", "demo"))
 from engine import free_ports  # noqa: E402
 
+OF_A_CLUSTER_S = 30  # at the end, to bring in what is in the spool (OPERATIONS.md)
 DEPLOY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../samples/collector/deploy")
 
 
@@ -278,6 +281,28 @@ class Stop(base.CollectorTest):
         self.assertEqual(collector.stop(), 0)
         self.assertEqual(self.start().post(batch("under-way", [connection(1, CLOSED)])), DUPLICATE)
 
+    def test_questions_that_would_take_for_ever_are_given_up_and_told_so(self):
+        collector = self.start("--drain", "600", "--question-limit", "600")
+        with contextlib.closing(sqlite3.connect(self.path("store.db"))) as store:
+            store.executescript("DROP TABLE labels; CREATE VIEW labels AS "
+                                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
+                                "SELECT '' AS app_id, 'app' AS dimension, i AS value FROM n WHERE i < 0")
+
+        def processor_ticks():
+            with open("/proc/%d/stat" % collector.process.pid) as file:
+                return int(file.read().rpartition(")")[2].split()[11])
+        before = processor_ticks()
+        with concurrent.futures.ThreadPoolExecutor(6) as pool:  # four are answered at once
+            asked = [pool.submit(collector.get, "/v1/labels") for _ in range(6)]
+            until(lambda: processor_ticks() - before > 0.5 * os.sysconf("SC_CLK_TCK"), "work on them")
+            collector.metrics()  # whose request came behind theirs
+            begun = time.monotonic()
+            self.assertEqual(collector.stop(), 0)
+            self.assertLess(time.monotonic() - begun, 60)
+            for question in asked:
+                answer, body = question.result()
+                self.assertEqual((answer.status, json.loads(body)["error"]), (503, "the collector is stopping"))
+
     def test_a_peer_that_does_nothing_cannot_hold_the_end_up(self):
         log = self.path("log")
         collector = self.start("--drain", "1", log=log)
@@ -429,6 +454,13 @@ class Unit(base.CollectorTest):
                         ["security", "--offline=yes", "--no-pager", "--threshold=20", unit]):
             run = subprocess.run(["systemd-analyze", *command], capture_output=True, text=True, timeout=120)
             self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+
+    def test_systemd_waits_as_long_as_the_orderly_end_of_the_example_takes(self):
+        def number(name, start):
+            with open(os.path.join(DEPLOY, name)) as file:
+                return int(re.search("^" + start + r" *= *(\d+)$", file.read(), re.M).group(1))
+        takes = number("collector.toml", "stop-delay") + number("collector.toml", "drain") + OF_A_CLUSTER_S
+        self.assertLessEqual(takes, number("whydrop-collector.service", "TimeoutStopSec"))
 
 
 if __name__ == "__main__":

@@ -17,11 +17,9 @@ bool QuestionQueue::Add(std::function<void()> question) {
 }
 
 void QuestionQueue::Stop() {
-  std::deque<std::function<void()>> forgotten;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     stopping_ = true;
-    forgotten.swap(waiting_);
     wake_.notify_all();
   }
   for (std::thread& thread : threads_) thread.join();
@@ -34,7 +32,7 @@ void QuestionQueue::Work() {
     {
       std::unique_lock<std::mutex> lock(mutex_);
       wake_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
-      if (stopping_) return;
+      if (waiting_.empty()) return;
       question = std::move(waiting_.front());
       waiting_.pop_front();
     }

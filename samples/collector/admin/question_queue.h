@@ -23,7 +23,7 @@ class QuestionQueue {
   // Runs `question` on a thread of this. False, and it never runs: too many wait, or the end has begun.
   bool Add(std::function<void()> question);
 
-  // Forgets those that wait and returns when the others are done.
+  // Returns when all are done, those that wait too: a store that was stopped gives them up at once.
   void Stop();
 
  private:

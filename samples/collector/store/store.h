@@ -28,12 +28,13 @@ class StoreError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// A question that asks for too much; what() tells the asker so.
+// A question that asks for too much, or that the end of the collector meets; what() tells the asker so.
 class QuestionGivenUp : public StoreError {
  public:
   using StoreError::StoreError;
 };
 
+inline constexpr char kStopping[] = "the collector is stopping";
 inline std::string GivenUpAfter(std::chrono::seconds limit) {
   return "the question took longer than " + std::to_string(limit.count()) +
          " s: ask for a shorter time, or for less at once";
@@ -224,7 +225,8 @@ class Store {
   // never calls it, if too many batches wait already.
   virtual bool Submit(Batch batch, Done done) = 0;
 
-  // Stores what was submitted, then refuses everything else. Questions under way may be given up.
+  // Stores what was submitted, then refuses everything else. Questions under way, and those that come, are given up
+  // first: each throws QuestionGivenUp within seconds, or is answered.
   virtual void Stop() = 0;
 
   // Never throws, and never waits for the engine.

@@ -20,13 +20,17 @@ namespace {
 class SlowStore : public Store {
  public:
   bool Submit(Batch, Done) override { return false; }
-  void Stop() override {}
+  void Stop() override {
+    stopped = true;
+    Answer();
+  }
   StoreHealth Health() override { return {}; }
   void Settle() override {}
   void Backup(const std::string&) override {}
   Attribution QueryAttribution(const AttributionQuery&) override {
     ++asked;
     may_answer_.get_future().wait();
+    if (stopped) throw QuestionGivenUp(kStopping);
     return {};
   }
   std::vector<ConnectionView> FindConnections(const std::string&, const std::string&) override { return {}; }
@@ -47,6 +51,7 @@ class SlowStore : public Store {
 
   void Answer() { may_answer_.set_value(); }
   std::atomic<int> asked{0};
+  std::atomic<bool> stopped{false};
 
  private:
   std::promise<void> may_answer_;
@@ -67,10 +72,10 @@ class AdminFixture {
 
   SlowStore store;
   Metrics metrics;
+  QuestionQueue queue{1, 2};
 
  private:
-  QuestionQueue queue_{1, 2};
-  AdminApi api_{&store, &queue_, [] { return std::string("up 1\n"); }, &metrics, HostGuard("127.0.0.1", {})};
+  AdminApi api_{&store, &queue, [] { return std::string("up 1\n"); }, &metrics, HostGuard("127.0.0.1", {})};
 };
 
 }  // namespace
@@ -92,6 +97,19 @@ TEST_CASE_FIXTURE(AdminFixture,
   CHECK(Ask("/nothing").get().status == 404);
   store.Answer();
   for (std::future<HttpResponse>* answer : {&under_way, &waiting, &last}) CHECK(answer->get().status == 200);
+}
+
+TEST_CASE_FIXTURE(AdminFixture, "at the end every question has an answer, also those that waited") {
+  std::future<HttpResponse> under_way = Ask("/v1/attribution");
+  while (store.asked == 0) std::this_thread::yield();
+  std::future<HttpResponse> waiting = Ask("/v1/labels");
+  store.Stop();
+  queue.Stop();
+  const HttpResponse given_up = under_way.get();
+  CHECK(given_up.status == 503);
+  CHECK(given_up.body.find("the collector is stopping") != std::string::npos);
+  CHECK(waiting.get().status == 200);  // that one needs no time
+  CHECK(Ask("/v1/labels").get().status == 503);
 }
 
 TEST_CASE_FIXTURE(AdminFixture,

@@ -90,6 +90,7 @@ bool ClickHouseStore::Submit(Batch batch, Done done) {
 }
 
 void ClickHouseStore::Stop() {
+  gives_up_ = true;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     stopping_ = true;
@@ -314,7 +315,9 @@ void ClickHouseStore::Backup(const std::string&) {
   throw StoreError("a backup of ClickHouse is the engine's own task; CLUSTER.md says how");
 }
 
-Question ClickHouseStore::Ask() { return Question(&cluster_, std::chrono::seconds(store_settings_.question_limit_s)); }
+Question ClickHouseStore::Ask() {
+  return Question(&cluster_, std::chrono::seconds(store_settings_.question_limit_s), &gives_up_);
+}
 
 Attribution ClickHouseStore::QueryAttribution(const AttributionQuery& query) {
   return ReadAttribution(Ask(), query, now_());

@@ -88,6 +88,8 @@ class ClickHouseStore : public Store {
   int64_t answers_behind_s_ = 0;
   Clock::time_point sent_, reviewed_, purged_, refreshed_, searched_;
 
+  std::atomic<bool> gives_up_{false};  // questions, also those that come
+
   std::mutex mutex_;
   std::condition_variable writer_wakes_, worker_wakes_, settled_;
   WaitingBatches waiting_;       // guarded by mutex_, as all that follows

@@ -9,7 +9,6 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
-#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -34,19 +33,19 @@ class ReadPool {
     try {
       return question(lease.db());
     } catch (const StoreError&) {
-      if (lease.IsInterrupted()) throw QuestionGivenUp("the collector is stopping");
+      if (stopping_) throw QuestionGivenUp(kStopping);
       if (!lease.IsLate()) throw;
       throw QuestionGivenUp(GivenUpAfter(limit_));
     }
   }
 
-  // Gives up the questions that are being answered now.
-  void Interrupt() { ++interrupts_; }
+  // Gives up the questions that are being answered, and those that come, unless they are answered in no time.
+  void Stop() { stopping_ = true; }
 
  private:
   class Lease {
    public:
-    explicit Lease(ReadPool* pool) : pool_(pool), interrupts_(pool->interrupts_) {
+    explicit Lease(ReadPool* pool) : pool_(pool) {
       std::unique_lock<std::mutex> lock(pool->mutex_);
       pool->returned_.wait(lock, [pool] { return !pool->free_.empty(); });
       db_ = std::move(pool->free_.back());
@@ -57,7 +56,7 @@ class ReadPool {
       constexpr int kSteps = 100000;
       const auto is_over = [](void* self) {
         const auto* lease = static_cast<const Lease*>(self);
-        return lease->IsInterrupted() || lease->IsLate() ? 1 : 0;
+        return lease->pool_->stopping_ || lease->IsLate() ? 1 : 0;
       };
       sqlite3_progress_handler(db_->get(), kSteps, is_over, this);
     }
@@ -70,18 +69,16 @@ class ReadPool {
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
     const Database& db() const { return *db_; }
-    bool IsInterrupted() const { return pool_->interrupts_ != interrupts_; }
     bool IsLate() const { return pool_->limit_.count() != 0 && std::chrono::steady_clock::now() > until_; }
 
    private:
     ReadPool* const pool_;
-    const uint64_t interrupts_;  // as many there had been when the question came
     std::unique_ptr<Database> db_;
     std::chrono::steady_clock::time_point until_;
   };
 
   const std::chrono::seconds limit_;
-  std::atomic<uint64_t> interrupts_{0};
+  std::atomic<bool> stopping_{false};
   std::mutex mutex_;
   std::condition_variable returned_;
   std::vector<std::unique_ptr<Database>> free_;  // guarded by mutex_

@@ -60,7 +60,7 @@ bool SqliteStore::IsWorthCommit() const {
 }
 
 void SqliteStore::Stop() {
-  if (readers_ != nullptr) readers_->Interrupt();
+  if (readers_ != nullptr) readers_->Stop();
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     stopping_ = true;

@@ -14,7 +14,7 @@
 #include <mutex>
 #include <thread>
 
-#include "samples/collector/store/clickhouse/engine/cluster.h"
+#include "samples/collector/store/clickhouse/engine/question.h"
 #include "samples/collector/store/clickhouse/engine/row_binary.h"
 #include "samples/collector/store/clickhouse/engine/tables.h"
 #include "samples/collector/store/clickhouse/spool/delivery.h"
@@ -257,6 +257,24 @@ TEST_CASE("a node is waited for as long as it says that it lives, and no longer 
   node.Be(AnsweringNode::Mood::kStopped);
   CHECK_THROWS_AS(answer.get(), Unreachable);
   CHECK(Clock::now() - started < kSoon);
+}
+
+TEST_CASE("a question is given up when the collector stops, however long its node would work on it") {
+  AnsweringNode node;
+  clickhouse::Settings settings = ParseUrl("http://" + node.host() + "/drops");
+  settings.watch_every = std::chrono::milliseconds(50);
+  Cluster cluster(settings);
+  std::atomic<bool> stopping{false};
+  const auto ask = [&](const std::string& sql) { return Question(&cluster, seconds(0), &stopping).Ask(sql); };
+  node.Be(AnsweringNode::Mood::kWorking);
+  auto answer = std::async(std::launch::async, [&] { return ask(AnsweringNode::kLong); });
+  CHECK(node.WaitForChecks(2));
+  CHECK(answer.wait_for(seconds(0)) == std::future_status::timeout);
+  const auto stopped = Clock::now();
+  stopping = true;
+  CHECK_THROWS_WITH_AS(answer.get(), "the collector is stopping", QuestionGivenUp);
+  CHECK_THROWS_AS(ask("SELECT 2"), QuestionGivenUp);
+  CHECK(Clock::now() - stopped < kSoon);
 }
 
 TEST_CASE("an answer that is none is no success, and another node is asked") {

@@ -336,7 +336,7 @@ TEST_CASE_FIXTURE(SqliteFixture, "a question that takes too long is given up, an
     });
   });
   begun.get_future().wait();
-  unlimited.Interrupt();
+  unlimited.Stop();
   CHECK_THROWS_WITH_AS(ended.get(), "the collector is stopping", QuestionGivenUp);
   CHECK(unlimited.Ask(ask_little) == 7);
 }

@@ -89,20 +89,23 @@ bool Cluster::EachShardIsReached() {
   return shards_ != 0;
 }
 
-std::string Cluster::Ask(const std::string& sql, const ExternalTable* keys, Moment until) {
+std::string Cluster::Ask(const std::string& sql, const ExternalTable* keys, Moment until,
+                         const std::atomic<bool>* over) {
   std::vector<Node*> nodes;
   for (const auto& member : members_) nodes.push_back(member->node.get());
   std::rotate(nodes.begin(), nodes.begin() + static_cast<long>(turn_++ % nodes.size()), nodes.end());
   std::stable_partition(nodes.begin(), nodes.end(), [](const Node* node) { return node->reached(); });
   for (size_t i = 0;; ++i) {
     QuerySettings settings = kReadSettings;
-    auto patience = kPatience;
+    Patience patience;
+    patience.over = over;
+    if (patience.IsOver()) throw StoreError("nobody waits for the answer any more");
     if (until != Moment::max()) {
       const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
       if (left.count() <= 0) throw StoreError("there is no time left for another node");
       // The engine counts whole seconds, looks at its clock between blocks, and says so itself if it is asked to wait.
       settings.emplace_back("max_execution_time", std::to_string(left.count() / 1000 + 1));
-      patience = left + kGrace;
+      patience.at_most = left + kGrace;
     }
     try {
       return nodes[i]->Ask(sql, settings, keys, patience);

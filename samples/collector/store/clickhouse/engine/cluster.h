@@ -37,9 +37,10 @@ class Cluster {
   bool EachShardIsReached();
 
   using Moment = std::chrono::steady_clock::time_point;
-  // Asks any node, another one if that is not reached or lacks what is asked for, until it is too late. Throws
-  // StoreError.
-  std::string Ask(const std::string& sql, const ExternalTable* keys = nullptr, Moment until = Moment::max());
+  // Asks any node, another one if that is not reached or lacks what is asked for, until it is too late or `over` was
+  // set. Throws StoreError.
+  std::string Ask(const std::string& sql, const ExternalTable* keys = nullptr, Moment until = Moment::max(),
+                  const std::atomic<bool>* over = nullptr);
 
   // Gives the very same bytes to one node of the shard after the other until one takes them, and says which.
   Node* Insert(size_t shard, const std::string& table, const std::string& rows, const QuerySettings& extra = {});

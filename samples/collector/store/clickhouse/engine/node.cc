@@ -73,6 +73,7 @@ std::string OneLine(std::string text) {
 // A long question, and when its node is to be asked next whether it lives.
 struct Watched {
   Node* node;
+  const Patience& patience;
   std::chrono::milliseconds every;
   std::chrono::steady_clock::time_point next;
 };
@@ -86,7 +87,7 @@ std::string Node::AskBriefly(const std::string& sql) {
   const auto started = std::chrono::steady_clock::now();
   if (started < left_alone_until_.load()) throw Unreachable(url_ + ": has not answered just now");
   try {
-    return Post(BriefHandle(), sql, Body::kQuery, sql, {}, nullptr, kShortAnswer);
+    return Post(BriefHandle(), sql, Body::kQuery, sql, {}, nullptr, {kShortAnswer});
   } catch (const Unreachable&) {
     const auto now = std::chrono::steady_clock::now();
     left_alone_until_ = now + std::min<std::chrono::steady_clock::duration>(10 * (now - started), kLeftAloneAtMost);
@@ -105,6 +106,7 @@ void Node::MakeSureItLives() {
 // Called about once a second. Not 0: the question is given up.
 int Node::Watch(void* watched, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   auto* const question = static_cast<Watched*>(watched);
+  if (question->patience.IsOver()) return 1;
   if (std::chrono::steady_clock::now() < question->next) return 0;
   try {
     question->node->Ping();
@@ -118,20 +120,20 @@ int Node::Watch(void* watched, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
 }
 
 std::string Node::Ask(const std::string& sql, const QuerySettings& settings, const ExternalTable* keys,
-                      std::chrono::milliseconds patience) {
+                      const Patience& patience) {
   MakeSureItLives();
   return Post(LongHandle(), sql, keys != nullptr ? Body::kForm : Body::kQuery, sql, settings, keys, patience);
 }
 
 void Node::Insert(const std::string& sql, const std::string& rows, const QuerySettings& settings) {
   MakeSureItLives();
-  const std::string answer = Post(LongHandle(), sql, Body::kRows, rows, settings, nullptr, kPatience);
+  const std::string answer = Post(LongHandle(), sql, Body::kRows, rows, settings, nullptr, {});
   // An engine that has taken rows says nothing; a failure behind a proxy may come with 200.
   if (!answer.empty()) throw StoreError(url_ + ": " + OneLine(answer));
 }
 
 std::string Node::Post(CURL* curl, const std::string& query, Body kind, const std::string& body,
-                       const QuerySettings& settings, const ExternalTable* keys, std::chrono::milliseconds patience) {
+                       const QuerySettings& settings, const ExternalTable* keys, const Patience& patience) {
   // Without the wait a question that fails half-way has already said 200.
   std::string url = url_ + "/?wait_end_of_query=1&buffer_size=1048576&max_query_size=16777216";
   if (kind == Body::kRows) url += "&query=" + Escape(query);
@@ -165,9 +167,9 @@ std::string Node::Post(CURL* curl, const std::string& query, Body kind, const st
   curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers.get());
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, kConnectMs);
-  curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(patience.count()));
-  Watched watched{this, watch_every_, std::chrono::steady_clock::now() + watch_every_};
-  if (patience > kShortAnswer) {
+  curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(patience.at_most.count()));
+  Watched watched{this, patience, watch_every_, std::chrono::steady_clock::now() + watch_every_};
+  if (patience.at_most > kShortAnswer) {
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, Watch);
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &watched);

@@ -42,7 +42,13 @@ struct ExternalTable {
   std::string rows;       // RowBinary
 };
 
-inline constexpr std::chrono::milliseconds kPatience{120000};
+// How long an answer is waited for, and what ends that before, set by another thread; nullptr: nothing does.
+struct Patience {
+  std::chrono::milliseconds at_most{120000};
+  const std::atomic<bool>* over = nullptr;
+
+  bool IsOver() const { return over != nullptr && *over; }
+};
 
 class Node {
  public:
@@ -52,7 +58,7 @@ class Node {
   // Briefly: what a node that lives answers at once.
   std::string AskBriefly(const std::string& sql);
   std::string Ask(const std::string& sql, const QuerySettings& settings = {}, const ExternalTable* keys = nullptr,
-                  std::chrono::milliseconds patience = kPatience);
+                  const Patience& patience = {});
 
   // `sql` ends in FORMAT RowBinary; the rows follow it.
   void Insert(const std::string& sql, const std::string& rows, const QuerySettings& settings = {});
@@ -69,7 +75,7 @@ class Node {
   void MakeSureItLives();
   static int Watch(void* watched, curl_off_t, curl_off_t, curl_off_t, curl_off_t);
   std::string Post(CURL* curl, const std::string& query, Body kind, const std::string& body,
-                   const QuerySettings& settings, const ExternalTable* keys, std::chrono::milliseconds patience);
+                   const QuerySettings& settings, const ExternalTable* keys, const Patience& patience);
 
   const std::string url_;
   const std::string user_;

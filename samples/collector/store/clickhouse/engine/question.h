@@ -4,6 +4,7 @@
 #ifndef WHYDROP_COLLECTOR_CLICKHOUSE_QUESTION_H
 #define WHYDROP_COLLECTOR_CLICKHOUSE_QUESTION_H
 
+#include <atomic>
 #include <chrono>
 #include <string>
 
@@ -13,10 +14,12 @@ namespace whydrop::collector::clickhouse {
 
 class Question {
  public:
-  // `limit` is from now on; 0: none.
-  explicit Question(Cluster* cluster, std::chrono::seconds limit = std::chrono::seconds(0))
+  // `limit` is from now on; 0: none. `stopping`: whoever sets it has the question given up.
+  explicit Question(Cluster* cluster, std::chrono::seconds limit = std::chrono::seconds(0),
+                    const std::atomic<bool>* stopping = nullptr)
       : cluster_(cluster),
         limit_(limit),
+        stopping_(stopping),
         until_(limit.count() == 0 ? Cluster::Moment::max() : std::chrono::steady_clock::now() + limit) {}
 
   const Settings& settings() const { return cluster_->settings(); }
@@ -24,8 +27,9 @@ class Question {
   // Throws StoreError, and QuestionGivenUp.
   std::string Ask(const std::string& sql, const ExternalTable* keys = nullptr) const {
     try {
-      return cluster_->Ask(sql, keys, until_);
+      return cluster_->Ask(sql, keys, until_, stopping_);
     } catch (const StoreError&) {
+      if (stopping_ != nullptr && *stopping_) throw QuestionGivenUp(kStopping);
       if (std::chrono::steady_clock::now() < until_) throw;
       throw QuestionGivenUp(GivenUpAfter(limit_));
     }
@@ -34,6 +38,7 @@ class Question {
  private:
   Cluster* const cluster_;
   const std::chrono::seconds limit_;
+  const std::atomic<bool>* const stopping_;
   const Cluster::Moment until_;
 };
 
