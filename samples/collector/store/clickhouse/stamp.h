@@ -21,6 +21,8 @@ class Stamps {
     while (!last_.compare_exchange_weak(last, next)) next = std::max(last + 1, wanted);
     return next;
   }
+  // Seconds of the newest. Later than the clock says after that was set back.
+  int64_t LastS() const { return static_cast<int64_t>(last_.load() / kSecondUs); }
 
  private:
   std::atomic<uint64_t> last_{0};

@@ -16,8 +16,11 @@
 
 #include "samples/collector/store/clickhouse/engine/question.h"
 #include "samples/collector/store/clickhouse/engine/row_binary.h"
+#include "samples/collector/store/clickhouse/engine/table_check.h"
 #include "samples/collector/store/clickhouse/engine/tables.h"
 #include "samples/collector/store/clickhouse/spool/delivery.h"
+#include "samples/collector/store/clickhouse/spool/sender.h"
+#include "samples/collector/store/clickhouse/spool/sent_segments.h"
 #include "samples/collector/store/clickhouse/store.h"
 #include "tests/support/test_directory.h"
 
@@ -306,31 +309,28 @@ TEST_CASE("a segment that cannot be read is set aside, and holds up no other") {
   {
     Spool spool(directory.path(), 1 << 20, &metrics, &found);
     Delivery delivery(&cluster, &spool, &stamps, &metrics);
-    SpooledBatch batch;
-    batch.rows = {{Table::kLabels, 7, "of the first"}};
-    spool.Append({batch});
-    const Segment first = spool.Close();
-    batch.rows = {{Table::kSessions, 7, "of the second"}};
-    spool.Append({batch});
-    const Segment second = spool.Close();
-    delivery.Add(first);
-    delivery.Add(second);
+    SentSegments sent(&cluster, &spool, &delivery);
+    TableCheck tables(&cluster, false);
+    const auto append = [&spool](Table table) {
+      SpooledBatch batch;
+      batch.Add(table, 7, "a row");
+      spool.Append({batch});
+      return spool.Close();
+    };
+    const Segment first = append(Table::kLabels);
     std::filesystem::rename(first.path, first.path + ".away");
-    delivery.Send();
+    Sender sender(&cluster, &tables, &spool, &delivery, &sent, {first}, [] {});
+    sender.Start();
+    sender.Take(append(Table::kSessions), ClosedFor::kItsTime);
+    CHECK(sender.WaitUntilSent(Clock::now() + kSoon));
     CHECK(good.WaitForInsert("sessions"));
-    CHECK(delivery.empty());
+    CHECK(sent.count() == 1);
     CHECK(spool.bytes() == 0);
-    std::vector<Segment> again;
-    spool.TakeOver(1 << 20, &again);
-    CHECK(again.empty());
+    // It is found with what others left.
     std::filesystem::rename(first.path + ".away", first.path);
-    spool.TakeOver(1 << 20, &again);
-    REQUIRE(again.size() == 1);
-    CHECK(spool.bytes() == first.bytes);
-    delivery.Add(again[0]);
-    delivery.Send();
     CHECK(good.WaitForInsert("labels"));
-    CHECK(delivery.empty());
+    sender.Stop(Clock::now());
+    CHECK(sent.count() == 2);
     CHECK(spool.bytes() == 0);
   }
 }

@@ -100,8 +100,8 @@ TEST_CASE("nothing that a batch holds passes for a frame, and no bytes do harm")
 
   const auto good = FramesOf({"one", "two"});
   // A right frame around rows of no table.
-  SpooledBatch unknown = Rows("x");
-  unknown.rows[0].table = static_cast<Table>(9);
+  SpooledBatch unknown;
+  unknown.Add(static_cast<Table>(9), 7, "x");
   const std::string odd = Frame(kMark, 0, unknown);
   const FramesRead around = ReadFrames(odd + good[1], kMark);
   CHECK(Content(around.batches) == "two");
@@ -127,7 +127,7 @@ TEST_CASE("nothing that a batch holds passes for a frame, and no bytes do harm")
     }
     const FramesRead any = ReadFrames(bytes, kMark);
     REQUIRE(any.batches.size() <= 2);
-    for (const SpooledBatch& batch : any.batches) {
+    for (const ReadBatch& batch : any.batches) {
       const std::string content = Content({batch});
       REQUIRE((content == "one" || content == "two"));
     }

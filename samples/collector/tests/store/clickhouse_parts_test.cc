@@ -1,10 +1,11 @@
 // The parts of the ClickHouse store that need no engine: its URL, its rows and its literals.
 #include <doctest/doctest.h>
 
-#include "samples/collector/store/clickhouse/encoder.h"
+#include "samples/collector/store/clickhouse/encoding/encoder.h"
 #include "samples/collector/store/clickhouse/engine/node.h"
 #include "samples/collector/store/clickhouse/engine/row_binary.h"
 #include "samples/collector/store/clickhouse/engine/url.h"
+#include "samples/collector/tests/store/spool_rows.h"
 
 using namespace whydrop;
 using namespace whydrop::collector;
@@ -101,7 +102,7 @@ TEST_CASE("a collector knows a batch that comes again, until its rows were not k
   SpooledBatch rows;
   CHECK(encoder.Encode(&batch, &rows) == StoreVerdict::kAccepted);
   // App, version, session, that it is to be counted, the record, where its links lead: three of these make work.
-  CHECK(rows.rows.size() == 9);
+  CHECK(rows.rows() == 9);
   CHECK(encoder.Encode(&batch, &rows) == StoreVerdict::kDuplicate);
   Batch other = Sample('a');
   other.sha256[0] = 1;
@@ -123,8 +124,10 @@ TEST_CASE("both ends of a connection go to one shard, and what one sender makes 
   Batch two = Sample('s');
   two.session.role = Role::kServer;
   CHECK(encoder.Encode(&two, &server) == StoreVerdict::kAccepted);
-  CHECK(client.rows.back().table == Table::kWork);
-  CHECK(client.rows.back().key_hash == server.rows.back().key_hash);
+  const FramesRead client_read = ReadFrames(Frame(kMark, 0, client), kMark);
+  const FramesRead server_read = ReadFrames(Frame(kMark, 0, server), kMark);
+  CHECK(client_read.batches[0].rows.back().table == Table::kWork);
+  CHECK(client_read.batches[0].rows.back().key_hash == server_read.batches[0].rows.back().key_hash);
   for (int i = 0; i < 1200; ++i) {
     Batch batch = Sample('x');
     batch.key.rotation = static_cast<uint32_t>(i);

@@ -23,7 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string Content(Spool* spool, Segment segment) { return Content(spool->Load(&segment)); }
+std::string Content(Spool* spool, Segment segment) { return Content(spool->Load(&segment).batches); }
 
 class SpoolFixture {
  public:
@@ -90,7 +90,7 @@ TEST_CASE_FIXTURE(SpoolFixture, "what was appended is there for the next collect
   REQUIRE(found.size() == 2);
   CHECK(Content(next.get(), found[0]) == "onetwo");
   CHECK(Content(next.get(), found[1]) == "three");
-  CHECK(found[0].received_s == 1700000000);
+  CHECK(found[0].oldest_s == 1700000000);
   CHECK(Lost() + Damaged() + Unfinished() == 0);
 }
 
@@ -106,8 +106,8 @@ TEST_CASE_FIXTURE(SpoolFixture,
   WriteFile(OnlyFile(), bytes);
   auto next = Open();
   REQUIRE(found.size() == 1);
-  CHECK(Content(next->Load(&found[0])) == "onethree");
-  CHECK(Content(next->Load(&found[0])) == "onethree");
+  CHECK(Content(next->Load(&found[0]).batches) == "onethree");
+  CHECK(Content(next->Load(&found[0]).batches) == "onethree");
   CHECK(Lost() == 1);
   CHECK(Damaged() == Frame(kMark, 1, Rows("two")).size());
   next->Remove(found[0]);
@@ -127,7 +127,7 @@ TEST_CASE_FIXTURE(SpoolFixture, "a segment without one whole batch, cut or of a 
     const Segment closed = spool->Close();
     fs::resize_file(closed.path, closed.bytes - 30);
     Segment cut = closed;
-    CHECK(Content(spool->Load(&cut)) == "one");  // it knows what it wrote
+    CHECK(Content(spool->Load(&cut).batches) == "one");  // it knows what it wrote
     CHECK(Lost() == 1);
     CHECK(Damaged() == 30);
     CHECK(Unfinished() != 0);

@@ -14,13 +14,19 @@ inline const std::string kMark = "0123456789abcdef";
 inline SpooledBatch Rows(const std::string& bytes) {
   SpooledBatch batch;
   batch.received_s = 1700000000;
-  batch.rows = {{Table::kRecords, 7, bytes}};
+  batch.Add(Table::kRecords, 7, bytes);
   return batch;
 }
 
-inline std::string Content(const std::vector<SpooledBatch>& batches) {
+inline std::string Frame(const std::string& mark, uint32_t number, const SpooledBatch& batch) {
+  std::string frame;
+  AppendFrame(mark, number, batch, &frame);
+  return frame;
+}
+
+inline std::string Content(const std::vector<ReadBatch>& batches) {
   std::string all;
-  for (const SpooledBatch& batch : batches) {
+  for (const ReadBatch& batch : batches) {
     for (const SpooledRow& row : batch.rows) all += row.bytes;
   }
   return all;

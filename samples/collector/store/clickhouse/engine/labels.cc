@@ -1,14 +1,14 @@
 #include "samples/collector/store/clickhouse/engine/labels.h"
 
 namespace whydrop::collector::clickhouse {
-namespace {
 
-std::string NameOf(const std::string& app_id, const std::string& dimension) { return app_id + '\0' + dimension; }
-
-}  // namespace
+std::unordered_set<std::string>& KnownLabels::ValuesOf(const std::string& app_id, const std::string& dimension) {
+  name_.assign(app_id).append(1, '\0').append(dimension);
+  return values_[name_];
+}
 
 void KnownLabels::Learn(const std::vector<Label>& labels) {
-  for (const Label& label : labels) values_[NameOf(label.app_id, label.dimension)].insert(label.value);
+  for (const Label& label : labels) ValuesOf(label.app_id, label.dimension).insert(label.value);
 }
 
 void KnownLabels::Forget() {
@@ -18,7 +18,7 @@ void KnownLabels::Forget() {
 
 bool KnownLabels::Keep(const std::string& app_id, const std::string& dimension, const std::string& value,
                        size_t limit) {
-  std::unordered_set<std::string>& known = values_[NameOf(app_id, dimension)];
+  std::unordered_set<std::string>& known = ValuesOf(app_id, dimension);
   if (known.count(value) != 0) return true;
   if (known.size() >= limit) return false;
   known.insert(value);

@@ -30,8 +30,11 @@ class KnownLabels : public LabelLimits {
   bool Keep(const std::string& app_id, const std::string& dimension, const std::string& value, size_t limit) override;
 
  private:
+  std::unordered_set<std::string>& ValuesOf(const std::string& app_id, const std::string& dimension);
+
   std::unordered_map<std::string, std::unordered_set<std::string>> values_;  // by app and dimension
   std::vector<Label> new_;
+  std::string name_;  // what is asked for, in memory that stays: it is asked for with every record
 };
 
 }  // namespace whydrop::collector::clickhouse

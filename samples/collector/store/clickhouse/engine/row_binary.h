@@ -19,7 +19,9 @@ class RowWriter {
   template <typename T>
   RowWriter& Number(T value) {
     auto left = static_cast<uint64_t>(value);
-    for (size_t i = 0; i < sizeof(T); ++i, left >>= 8) out_.push_back(static_cast<char>(left & 0xff));
+    char bytes[sizeof(T)];
+    for (size_t i = 0; i < sizeof(T); ++i, left >>= 8) bytes[i] = static_cast<char>(left & 0xff);
+    out_.append(bytes, sizeof(T));
     return *this;
   }
   RowWriter& U8(uint64_t value) { return Number(static_cast<uint8_t>(value)); }
@@ -44,7 +46,18 @@ class RowWriter {
     for (const std::string& text : texts) Text(text);
     return *this;
   }
+  // What is encoded already.
+  RowWriter& Raw(std::string_view bytes) {
+    out_.append(bytes);
+    return *this;
+  }
   std::string Take() { return std::move(out_); }
+  std::string_view bytes() const { return out_; }
+  // For the next row, in the same memory.
+  RowWriter& Clear() {
+    out_.clear();
+    return *this;
+  }
 
  private:
   static uint64_t Seconds(int64_t unix_s) {
@@ -76,7 +89,8 @@ class RowReader {
   uint32_t U32() { return Number<uint32_t>(); }
   uint64_t U64() { return Number<uint64_t>(); }
   int32_t I32() { return Number<int32_t>(); }
-  std::string Text() { return std::string(Take(Length())); }
+  std::string Text() { return std::string(TextView()); }
+  std::string_view TextView() { return Take(Length()); }  // in the bytes that are read
   std::string Fixed16() { return std::string(Take(16)); }
   // An app, and 16 bytes that name something of it.
   std::pair<std::string, std::string> AppAndKey() {

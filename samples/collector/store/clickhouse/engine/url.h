@@ -20,9 +20,9 @@ struct Settings {
   std::string password;
   std::string spool = "whydrop-spool";
   uint32_t spool_mb = 4096;
-  uint32_t block_ms = 2000;     // a block is closed after so long
-  uint32_t block_rows = 20000;  // or when it has so many rows
-  bool create = false;          // makes the database and the tables where they are missing
+  uint32_t block_ms = 2000;      // a block is closed after so long
+  uint32_t block_rows = 400000;  // or when it has so many rows
+  bool create = false;           // makes the database and the tables where they are missing
   // A node that works on a long question is asked so often whether it lives. No part of the URL.
   std::chrono::milliseconds watch_every{5000};
 };

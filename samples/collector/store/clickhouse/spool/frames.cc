@@ -1,11 +1,11 @@
 #include "samples/collector/store/clickhouse/spool/frames.h"
 
 #include <algorithm>
+#include <initializer_list>
 #include <optional>
 #include <random>
 
 #include "core/crc32c.h"
-#include "samples/collector/store/clickhouse/engine/row_binary.h"
 
 namespace whydrop::collector::clickhouse {
 namespace {
@@ -13,14 +13,19 @@ namespace {
 constexpr std::string_view kMagic = "whydrop";
 constexpr size_t kHeadBytes = kMarkBytes + 12;
 
-uint32_t Checksum(std::string_view number_and_length, std::string_view body) {
-  const uint32_t head = Crc32c(0, number_and_length.data(), number_and_length.size());
-  return Crc32c(head, body.data(), body.size());
+// Of bytes that lie apart.
+uint32_t Checksum(std::initializer_list<std::string_view> parts) {
+  uint32_t checksum = 0;
+  for (const std::string_view part : parts) checksum = Crc32c(checksum, part.data(), part.size());
+  return checksum;
 }
 
-std::string Framed(const std::string& mark, uint32_t number, const std::string& body) {
-  const std::string numbers = RowWriter().U32(number).U32(body.size()).Take();
-  return mark + numbers + RowWriter().U32(Checksum(numbers, body)).Take() + body;
+void AppendFramed(std::string_view mark, uint32_t number, std::string_view head, std::string_view rows,
+                  std::string* out) {
+  RowWriter numbers;
+  numbers.U32(number).U32(head.size() + rows.size());
+  numbers.U32(Checksum({numbers.bytes(), head, rows}));
+  out->append(mark).append(numbers.bytes()).append(head).append(rows);
 }
 
 struct FoundFrame {
@@ -39,7 +44,7 @@ std::optional<FoundFrame> FrameAt(std::string_view bytes, std::string_view mark)
   if (length > bytes.size() - kHeadBytes) return std::nullopt;
   frame.body = bytes.substr(kHeadBytes, length);
   frame.bytes = kHeadBytes + length;
-  if (Checksum(numbers, frame.body) != head.U32()) return std::nullopt;
+  if (Checksum({numbers, frame.body}) != head.U32()) return std::nullopt;
   return frame;
 }
 
@@ -47,18 +52,18 @@ bool IsSpooled(Table table) {
   return std::find(std::begin(kSpooledTables), std::end(kSpooledTables), table) != std::end(kSpooledTables);
 }
 
-std::optional<SpooledBatch> BatchOf(std::string_view body) {
+std::optional<ReadBatch> BatchOf(std::string_view body) {
   try {
     RowReader reader(body);
-    SpooledBatch batch;
+    ReadBatch batch;
     batch.received_s = static_cast<int64_t>(reader.U64());
     for (uint32_t left = reader.U32(); left > 0; --left) {
       SpooledRow row;
       row.table = static_cast<Table>(reader.U8());
       row.key_hash = reader.U64();
-      row.bytes = reader.Text();
+      row.bytes = reader.TextView();
       if (!IsSpooled(row.table)) return std::nullopt;
-      batch.rows.push_back(std::move(row));
+      batch.rows.push_back(row);
     }
     if (reader.More()) return std::nullopt;
     return batch;
@@ -92,18 +97,26 @@ uint8_t VersionOf(std::string_view mark) {
   return tells ? static_cast<uint8_t>(mark[kMagic.size()]) : 0;
 }
 
-std::string Frame(const std::string& mark, uint32_t number, const SpooledBatch& batch) {
-  RowWriter body;
-  body.U64(static_cast<uint64_t>(batch.received_s)).U32(batch.rows.size());
-  for (const SpooledRow& row : batch.rows) body.U8(static_cast<uint8_t>(row.table)).U64(row.key_hash).Text(row.bytes);
-  return Framed(mark, number, body.Take());
+void AppendFrame(std::string_view mark, uint32_t number, const SpooledBatch& batch, std::string* out) {
+  RowWriter head;
+  head.U64(static_cast<uint64_t>(batch.received_s)).U32(batch.rows());
+  AppendFramed(mark, number, head.bytes(), batch.bytes(), out);
 }
 
-std::string EndFrame(const std::string& mark, uint32_t batches) { return Framed(mark, batches, ""); }
+std::string EndFrame(std::string_view mark, uint32_t batches) {
+  std::string frame;
+  AppendFramed(mark, batches, "", "", &frame);
+  return frame;
+}
 
-FramesRead ReadFrames(std::string_view bytes, std::string_view mark) {
+FramesRead ReadFrames(std::string file, std::string_view mark) {
   FramesRead read;
-  if (mark.size() != kMarkBytes) return read.damaged_bytes = bytes.size(), read;
+  read.file = std::make_unique<const std::string>(std::move(file));
+  std::string_view bytes = *read.file;
+  if (mark.size() != kMarkBytes) {
+    read.damaged_bytes = bytes.size();
+    return read;
+  }
   bool ended = false;
   while (!bytes.empty()) {
     const auto frame = ended ? std::nullopt : FrameAt(bytes, mark);

@@ -18,22 +18,42 @@
 #define WHYDROP_COLLECTOR_CLICKHOUSE_FRAMES_H
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "samples/collector/store/clickhouse/engine/row_binary.h"
 #include "samples/collector/store/clickhouse/engine/tables.h"
 
 namespace whydrop::collector::clickhouse {
 
-struct SpooledRow {
-  Table table = Table::kRecords;
-  uint64_t key_hash = 0;  // rows of one key go to one shard
-  std::string bytes;      // RowBinary
+// Rows of one batch, as they lie in the body of its frame behind its head: each its table, 1 byte | the hash of its
+// key, 8 | its length as a varint | RowBinary.
+class SpooledBatch {
+ public:
+  int64_t received_s = 0;
+
+  // Rows of one key go to one shard.
+  void Add(Table table, uint64_t key_hash, std::string_view row) {
+    out_.U8(static_cast<uint8_t>(table)).U64(key_hash).Text(row);
+    ++rows_;
+  }
+  uint32_t rows() const { return rows_; }
+  std::string_view bytes() const { return out_.bytes(); }
+
+ private:
+  RowWriter out_;
+  uint32_t rows_ = 0;
 };
 
-// Of one batch.
-struct SpooledBatch {
+// As it was read.
+struct SpooledRow {
+  Table table = Table::kRecords;
+  uint64_t key_hash = 0;
+  std::string_view bytes;
+};
+struct ReadBatch {
   int64_t received_s = 0;
   std::vector<SpooledRow> rows;
 };
@@ -42,18 +62,19 @@ inline constexpr size_t kMarkBytes = 16;
 std::string NewMark();
 uint8_t VersionOf(std::string_view mark);
 
-std::string Frame(const std::string& mark, uint32_t number, const SpooledBatch& batch);
-std::string EndFrame(const std::string& mark, uint32_t batches);
+void AppendFrame(std::string_view mark, uint32_t number, const SpooledBatch& batch, std::string* out);
+std::string EndFrame(std::string_view mark, uint32_t batches);
 
 struct FramesRead {
-  std::vector<SpooledBatch> batches;
+  std::unique_ptr<const std::string> file;  // in which the rows lie
+  std::vector<ReadBatch> batches;
   uint32_t written = 0;           // batches, as far as what is left tells
   uint64_t damaged_bytes = 0;     // that are no frame
   uint64_t unfinished_bytes = 0;  // of a last frame that was being written when its collector died: not acknowledged
 };
 
 // Takes any bytes. A frame whose number does not rise is damage, as is all behind the end.
-FramesRead ReadFrames(std::string_view bytes, std::string_view mark);
+FramesRead ReadFrames(std::string file, std::string_view mark);
 
 }  // namespace whydrop::collector::clickhouse
 

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -42,6 +43,8 @@ std::string ReadAll(const std::string& path) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) Fail("open", path);
   std::string bytes;
+  struct stat status {};
+  if (fstat(fd, &status) == 0) bytes.reserve(std::min(static_cast<uint64_t>(status.st_size), kMostReadBytes));
   std::vector<char> piece(size_t{1} << 16);
   ssize_t count = 0;
   while (bytes.size() < kMostReadBytes &&
@@ -202,9 +205,10 @@ Segment Spool::Find(const std::string& path) {
   Segment segment;
   segment.path = path;
   segment.bytes = fs::file_size(path);
-  for (const SpooledBatch& batch : Load(&segment)) {
+  const FramesRead read = Load(&segment);
+  for (const ReadBatch& batch : read.batches) {
     segment.rows += batch.rows.size();
-    segment.received_s = std::max(segment.received_s, batch.received_s);
+    segment.oldest_s = std::min(segment.oldest_s, batch.received_s);
   }
   segment.path = directory_ + "/" + fs::path(path).filename().string();
   if (path != segment.path) fs::rename(path, segment.path);
@@ -284,8 +288,8 @@ void Spool::Append(const std::vector<SpooledBatch>& batches) {
   size_t rows = 0;
   uint32_t number = open_.batches;
   for (const SpooledBatch& batch : batches) {
-    bytes += Frame(mark_, number++, batch);
-    rows += batch.rows.size();
+    AppendFrame(mark_, number++, batch, &bytes);
+    rows += batch.rows();
   }
   if (bytes_ + bytes.size() > max_bytes_) throw StoreError("the spool is full: the engine takes nothing");
   if (!WriteAll(fd_, bytes) || fdatasync(fd_) != 0) {
@@ -301,7 +305,7 @@ void Spool::Append(const std::vector<SpooledBatch>& batches) {
   open_.bytes += bytes.size();
   open_.rows += rows;
   open_.batches = number;
-  for (const SpooledBatch& batch : batches) open_.received_s = std::max(open_.received_s, batch.received_s);
+  for (const SpooledBatch& batch : batches) open_.oldest_s = std::min(open_.oldest_s, batch.received_s);
   bytes_ += bytes.size();
 }
 
@@ -325,17 +329,16 @@ Segment Spool::Close() {
   return closed;
 }
 
-std::vector<SpooledBatch> Spool::Load(Segment* segment) {
+FramesRead Spool::Load(Segment* segment) {
   const std::string mark = MarkOf(segment->path);
   if (const int version = VersionOf(mark); version > kSchemaVersion) {
     throw SpoolError("its rows are of version " + std::to_string(version) + ", and this collector knows those up to " +
                      std::to_string(kSchemaVersion));
   }
-  const std::string bytes = ReadAll(segment->path);
-  FramesRead read = ReadFrames(bytes, mark);
+  FramesRead read = ReadFrames(ReadAll(segment->path), mark);
   const bool was_damaged = segment->IsDamaged();
   segment->batches = std::max(segment->batches, read.written);
-  const uint64_t missing = segment->bytes - std::min<uint64_t>(segment->bytes, bytes.size());
+  const uint64_t missing = segment->bytes - std::min<uint64_t>(segment->bytes, read.file->size());
   Count(metrics_, Counter::kSpoolDamagedBytes, read.damaged_bytes + missing, &segment->damaged_bytes);
   Count(metrics_, Counter::kSpoolUnfinishedBytes, read.unfinished_bytes, &segment->unfinished_bytes);
   Count(metrics_, Counter::kSpoolLostBatches, segment->batches - read.batches.size(), &segment->lost_batches);
@@ -346,7 +349,7 @@ std::vector<SpooledBatch> Spool::Load(Segment* segment) {
               {"lost_batches", std::to_string(segment->lost_batches)},
               {"whole_batches", std::to_string(read.batches.size())}});
   }
-  return std::move(read.batches);
+  return read;
 }
 
 void Spool::Remove(const Segment& segment) {

@@ -11,7 +11,7 @@
 // A file that cannot be opened or read, or that a newer collector wrote, is left where it is, as it is: counted, and
 // tried again with each search for what others left.
 //
-// Thread rule: one thread appends and closes; everything else from any thread.
+// Thread rule: one thread appends and closes, one sets aside and takes over; everything else from any thread.
 #ifndef WHYDROP_COLLECTOR_CLICKHOUSE_SPOOL_H
 #define WHYDROP_COLLECTOR_CLICKHOUSE_SPOOL_H
 
@@ -37,7 +37,7 @@ class SpoolError : public StoreError {
 struct Segment {
   std::string path;
   uint64_t bytes = 0;
-  int64_t received_s = 0;  // of its newest batch
+  int64_t oldest_s = INT64_MAX;  // when its first batch was received
   size_t rows = 0;
   uint32_t batches = 0;  // that were written, as far as is known
   // What was found when it was read, and is counted.
@@ -81,7 +81,7 @@ class Spool {
 
   // The batches of a segment that are whole. Throws SpoolError if the file cannot be read, for want of a descriptor
   // too, or is of a newer collector: it stays then.
-  std::vector<SpooledBatch> Load(Segment* segment);
+  FramesRead Load(Segment* segment);
   void Remove(const Segment& segment);
   // For a while: TakeOver tries it again.
   void SetAside(const Segment& segment, const SpoolError& why);

@@ -12,8 +12,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "samples/collector/store/clickhouse/encoding/batch_rows.h"
+#include "samples/collector/store/clickhouse/encoding/token_use.h"
 #include "samples/collector/store/clickhouse/engine/labels.h"
-#include "samples/collector/store/clickhouse/spool/spool.h"
 #include "samples/collector/store/clickhouse/stamp.h"
 #include "samples/collector/store/store.h"
 
@@ -41,20 +42,17 @@ class Encoder {
   };
 
   bool TakesMore(const Batch& batch, KnownSession* session, uint64_t count);
-  void PutSession(const Batch& batch, SpooledBatch* out);
-  void PutRecords(const Batch& batch, KnownSession* session, SpooledBatch* out);
-  void PutLinks(const Batch& batch, const ConnectionRecord& record, const std::string& link_key,
-                const std::string& join_key, SpooledBatch* out);
-  void PutCloseTotals(const Batch& batch, KnownSession* session, SpooledBatch* out);
-  bool IsOverused(const std::string& app_id, const std::string& token);
+  void PutClientSession(const Batch& batch, BatchRows* rows);
+  void PutConnections(const Batch& batch, KnownSession* session, BatchRows* rows);
+  void PutLinks(const Batch& batch, const ConnectionRecord& record, std::string_view join_key, BatchRows* rows);
+  void PutCloseTotals(const Batch& batch, KnownSession* session, BatchRows* rows);
 
   const uint32_t owner_;  // of the work that rows make
   Stamps* const stamps_;
   Metrics* const metrics_;
   KnownLabels labels_;
   std::unordered_map<std::string, KnownSession> sessions_;  // by app and session
-  std::unordered_map<std::string, uint32_t> tokens_;
-  uint64_t received_us_ = 0;  // of the newest batch
+  TokenUse tokens_;
 };
 
 }  // namespace whydrop::collector::clickhouse
