@@ -109,6 +109,21 @@ TEST_CASE_FIXTURE(StoreFixture, "a store tells how far its answers are complete 
   CHECK(health.complete_until_s >= now);
 }
 
+TEST_CASE_FIXTURE(StoreFixture, "a clock that was set back neither hides what came since nor claims to know it") {
+  CHECK(Post(Make('a')) == StoreVerdict::kAccepted);
+  now = now - 3600;
+  Batch batch = Make('b');
+  batch.connections = {Record(1, Id('t'))};
+  std::promise<StoreVerdict> verdict;
+  REQUIRE(store->Submit(batch, [&verdict](StoreVerdict got) { verdict.set_value(got); }));
+  CHECK(verdict.get_future().get() == StoreVerdict::kAccepted);
+  const bool claims = store->Health().complete_until_s >= now;
+  CHECK((!claims || Ask().connections == 1));
+  store->Settle();
+  CHECK(store->Health().complete_until_s >= now);
+  CHECK(Ask().connections == 1);
+}
+
 namespace {
 
 // A server's connection whose client never reports, a crash that both ends report, and a client's without a token.
