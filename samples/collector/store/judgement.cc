@@ -32,6 +32,7 @@ Judgement JudgeEnds(const StoredEnd* client, const StoredEnd* server, const Join
   if (one != nullptr && one->has_token && one->received_s + time.window_s > time.now_s) {
     judgement.decided_s = one->received_s + time.window_s;
   }
+  if (server != nullptr && !server_tells) judgement.again_s = judgement.decided_s;
   std::optional<EndRecord> client_record, server_record;
   if (client != nullptr) client_record = client->view.record;
   if (server_tells || (server != nullptr && judgement.decided_s == 0)) server_record = server->view.record;

@@ -42,6 +42,7 @@ struct JoinTime {
 struct Judgement {
   Joined joined;
   int64_t decided_s = 0;  // it waits for the other end until then; 0: it is decided
+  int64_t again_s = 0;    // then it may be another one although nothing more was reported; 0: it stays as it is
 };
 
 // One end or both; `client` may be nullptr, or `server`. A running server's record that tells no end yet is no word

@@ -22,7 +22,7 @@ ClickHouseStore::ClickHouseStore(const std::string& url, ClockFn now, const Stor
       settings_(ParseUrl(url)),
       cluster_(settings_),
       tables_(&cluster_, settings_.create && settings.access == StoreAccess::kServe),
-      judge_(&cluster_, &stamps_, settings.join_window_s, metrics) {
+      judge_(&cluster_, &stamps_, settings.join_window_s, now_(), metrics) {
   Open();
   if (settings.access == StoreAccess::kServe) StartToServe();
 }

@@ -11,7 +11,8 @@
 namespace whydrop::collector::clickhouse {
 namespace {
 
-constexpr const char* kBase = "kind, cause, outcome, app_version, platform, server_error, decided_s";
+const std::string kVerdict = "kind, cause, outcome, app_version, platform, server_error";
+const std::string kBase = kVerdict + ", decided_s";
 constexpr size_t kDaysAtOnce = 6;  // of rows
 constexpr size_t kMostParts = 64;  // of a question, which is not to become too long
 
@@ -84,7 +85,7 @@ std::string SelectCounts(const Settings& settings, const CountQuery& query, cons
   const std::string facet = span.hours == 1 ? kHourFacet : plan.facet;
   // A connection without the tag has no count of this facet: it is one of all, but of none of the values.
   const bool by_tag = IsTag(facet) && !plan.value;
-  std::string sql = std::string("SELECT ") + kBase + ", at_s AS starts_s";
+  std::string sql = "SELECT " + kBase + ", at_s AS starts_s";
   for (const std::string& column : columns) sql += (by_tag ? ", counted_value AS " : ", value AS ") + column;
   sql += by_tag ? ", toInt64(connections) * sign AS counted" : ", toInt64(connections) AS counted";
   sql += " FROM " + Everywhere(settings, "counts");
@@ -107,8 +108,8 @@ std::string SelectRows(const Settings& settings, const CountQuery& query, const 
   filter.to = span.to;
   const bool by_hour = std::count(query.dimensions.begin(), query.dimensions.end(), "hour") != 0;
   std::string selected =
-      std::string(kBase) + ", toUInt32(at_s - at_s % " + std::to_string(by_hour ? kHourS : kDayS) + ") AS starts_s";
-  std::string by = std::string(kBase) + ", starts_s";
+      kBase + ", toUInt32(at_s - at_s % " + std::to_string(by_hour ? kHourS : kDayS) + ") AS starts_s";
+  std::string by = kBase + ", starts_s";
   for (const std::string& column : columns) by += ", " + column;
   for (const std::string& dimension : query.dimensions) {
     if (!IsFacet(dimension)) continue;
@@ -129,14 +130,16 @@ CountQuery WithinKnownTime(CountQuery query) {
 
 }  // namespace
 
-std::string SelectDayCounts(const Settings& settings, const std::string& day) {
-  const std::string base = std::string("app_id, ") + kBase + ", connections";
-  const std::string by = std::string("facet, value, app_id, counted_at, ") + kBase;
+std::string SelectDayCounts(const Settings& settings, const std::string& day, int64_t now_s) {
+  const std::string base = "app_id, " + kVerdict;
+  const std::string by = "facet, value, app_id, counted_at, " + kVerdict + ", waits_until";
   return "SELECT " + by +
          ", sum(connections) FROM (SELECT facet, value, at_s - at_s % if(facet = " + Quote(kHourFacet) + ", " +
-         std::to_string(kHourS) + ", " + std::to_string(kDayS) + ") AS counted_at, " + base + " FROM (SELECT at_s, " +
-         base + ", " + FacetsOfVerdict(Facets::kAll) + " FROM " + Local(settings, "verdicts") +
-         " FINAL WHERE day = " + day + ") ARRAY JOIN facets AS facet, facet_values AS value) GROUP BY " + by;
+         std::to_string(kHourS) + ", " + std::to_string(kDayS) + ") AS counted_at, " + base +
+         ", waits_until, connections FROM (SELECT at_s, " + base + ", if(decided_s > " + std::to_string(now_s) +
+         ", decided_s, toUInt32(0)) AS waits_until, connections, " + FacetsOfVerdict(Facets::kAll) + " FROM " +
+         Local(settings, "verdicts") + " FINAL WHERE day = " + day +
+         ") ARRAY JOIN facets AS facet, facet_values AS value) GROUP BY " + by;
 }
 
 std::string FacetColumn(const std::vector<std::string>& dimensions, const std::string& dimension) {

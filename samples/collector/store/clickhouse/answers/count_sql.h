@@ -16,8 +16,9 @@ namespace whydrop::collector::clickhouse {
 inline const std::string kHourFacet = "hour";
 
 // Counts the verdicts of one day, "toDate(...)", as columns of the table `counts` without day and generation. A verdict
-// that says nothing counts as 0 of no facet, so that a day of which nothing is left is counted too.
-std::string SelectDayCounts(const Settings& settings, const std::string& day);
+// that says nothing counts as 0 of no facet, so that a day of which nothing is left is counted too. Until when one waits
+// is kept where that is later than `now_s`: else every second would have counts of its own.
+std::string SelectDayCounts(const Settings& settings, const std::string& day, int64_t now_s);
 
 // What counts, in parentheses: the columns kind, cause, outcome, app_version, platform, server_error, decided_s,
 // starts_s (of the hour or the day, whichever is a dimension), `counted`, and one for each facet among the dimensions,

@@ -164,7 +164,7 @@ ExternalTable KeyTable(const std::string& column, const std::vector<std::pair<st
 
 std::vector<KeyRows> ReadEnds(const Settings& settings, const std::string& table, const std::string& where,
                               const AskFn& ask, const AskFn& ask_everywhere, const ExternalTable* keys) {
-  const std::string answer = ask(std::string("SELECT ") + kColumns + " FROM " + table + " WHERE " + where +
+  const std::string answer = ask(std::string("SELECT ") + kColumns + " FROM " + table + " PREWHERE " + where +
                                      " ORDER BY app_id, join_key, received_us, row_id FORMAT RowBinary",
                                  keys);
   RowReader reader(answer);

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
-#include <optional>
 #include <random>
+#include <set>
 #include <thread>
 
 #include "samples/collector/store/clickhouse/engine/keys.h"
@@ -12,13 +12,17 @@
 namespace whydrop::collector::clickhouse {
 namespace {
 
-constexpr int kItemsAtOnce = 20000;
-constexpr uint64_t kOthersWorkUs = 30 * kSecondUs;  // then everybody's
-constexpr int64_t kAloneS = 60;                     // what a dead node alone has is not waited for longer
-constexpr uint64_t kNoRowsUs = kDayS * kSecondUs;   // an item without rows is given up
+constexpr ptrdiff_t kItemsAtOnce = 50000;          // with their rows in memory
+constexpr size_t kItemsOfRound = 2000000;          // then others have their turn
+constexpr int64_t kAloneS = 60;                    // what a dead node alone has is not waited for longer
+constexpr uint64_t kNoRowsUs = kDayS * kSecondUs;  // an item without rows is given up
 constexpr std::chrono::seconds kCopyWait{6};
 
-std::string Number(uint64_t number) { return std::to_string(number); }
+// What became due before may be judged by what the node has.
+uint64_t KnownUntilUs(const Lag& lag, int64_t now_s) {
+  const int64_t behind_s = lag.alone ? std::min(lag.behind_s, kAloneS) : lag.behind_s;
+  return static_cast<uint64_t>(std::max<int64_t>(now_s + 1 - behind_s, 0)) * kSecondUs;
+}
 
 // What one row says in the counts.
 struct Counted {
@@ -26,6 +30,7 @@ struct Counted {
   uint64_t connections = 0;  // 0: the row says nothing
   Joined joined;
   int64_t decided_s = 0;
+  int64_t again_s = 0;
   uint32_t findings = 0;
   std::string server_session;
 };
@@ -77,6 +82,7 @@ Counted CountEnd(const CountedEnd& end) {
           1,
           end.judgement.joined,
           end.judgement.decided_s,
+          end.judgement.again_s,
           end.findings,
           was_open ? server->view.session_id : ""};
 }
@@ -134,45 +140,82 @@ bool WaitForCopy(Cluster* cluster, size_t shard, Node* node) {
   }
 }
 
-Judge::Judge(Cluster* cluster, Stamps* stamps, uint32_t join_window_s, Metrics* metrics)
+Judge::Judge(Cluster* cluster, Stamps* stamps, uint32_t join_window_s, int64_t started_s, Metrics* metrics)
     : cluster_(cluster),
       stamps_(stamps),
       join_window_s_(join_window_s),
       owner_(std::random_device()()),
+      work_list_(cluster->settings(), owner_, started_s),
       labels_(metrics) {}
 
-std::vector<Judge::Item> Judge::DueItems(Node* node, uint64_t from_us, uint64_t to_us, WhoseWork whose) {
-  const std::string theirs = whose == WhoseWork::kAll ? ""
-                                                      : " AND (owner = " + Number(owner_) + " OR due_us < " +
-                                                            Number(to_us - std::min(to_us, kOthersWorkUs)) + ")";
-  const std::string answer = node->Ask(
-      "SELECT due_us, app_id, join_key, owner FROM " + Local(cluster_->settings(), "work") + " WHERE day >= toDate(" +
-      Number(from_us / kSecondUs / kDayS) + ") AND due_us >= " + Number(from_us) + " AND due_us < " + Number(to_us) +
-      theirs + " GROUP BY due_us, app_id, join_key, owner HAVING max(done) = 0 ORDER BY due_us LIMIT " +
-      Number(kItemsAtOnce) + " FORMAT RowBinary");
-  return ReadRows(answer, [](RowReader* row) {
-    Item item;
-    item.due_us = row->U64();
-    item.key = row->AppAndKey();
-    item.owner = row->U32();
-    return item;
-  });
+bool Judge::Round(int64_t now_s, int64_t sent_since_s, WhoseWork whose, const MayGoOnFn& may_go_on) {
+  bool clean = true;
+  do {
+    made_work_ = false;
+    for (size_t shard = 0; shard < cluster_->shards(); ++shard) {
+      clean &= RoundOfShard(shard, now_s, sent_since_s, whose, may_go_on);
+    }
+  } while (clean && made_work_);
+  return clean;
 }
 
-Judge::Result Judge::Pass(size_t shard, uint64_t from_us, int64_t now_s, WhoseWork whose) {
+bool Judge::RoundOfShard(size_t shard, int64_t now_s, int64_t sent_since_s, WhoseWork whose,
+                         const MayGoOnFn& may_go_on) {
+  if (!may_go_on()) return false;
   Lag lag;
   Node* node = cluster_->Freshest(shard, &lag);
-  if (node == nullptr) throw Unreachable("no node of shard " + Number(shard + 1) + " answers");
-  // Who judges must know every row that was acknowledged before: of two that judge at once, the later sees both ends.
-  const int64_t behind_s = lag.alone ? std::min(lag.behind_s, kAloneS) : lag.behind_s;
-  const uint64_t to_us = static_cast<uint64_t>(std::max<int64_t>(now_s + 1 - behind_s, 0)) * kSecondUs;
-  const std::vector<Item> items = DueItems(node, from_us, to_us, whose);
-  if (items.empty()) return lag.behind_s == 0 || lag.alone ? Result::kClean : Result::kBehind;
+  if (node == nullptr) throw Unreachable("no node of shard " + std::to_string(shard + 1) + " answers");
+  const Of of{shard, node, KnownUntilUs(lag, now_s), now_s};
+  const WorkList::Round round = work_list_.Begin(shard, of.until_us, sent_since_s, whose);
+  bool clean = lag.behind_s == 0 || lag.alone;
+  size_t judged = 0;
+  for (const WorkSpan& part : work_list_.Parts(node, round)) {
+    if (judged >= kItemsOfRound) return false;
+    size_t count = 0;
+    Result result = Result::kDone;
+    do {
+      std::vector<WorkItem> items = work_list_.Read(node, round, part);
+      count = items.size();
+      judged += count;
+      result = JudgeItems(of, std::move(items), may_go_on);
+    } while (result == Result::kDone && count == WorkList::kMostItems);
+    if (result == Result::kStop) return false;
+    clean &= result == Result::kDone;
+    if (clean) work_list_.Reached(shard, round, part.to_us);
+  }
+  if (clean) work_list_.Reached(shard, round, of.until_us);
+  return clean;
+}
 
-  std::set<Key> wanted;
-  for (const Item& item : items) wanted.insert(item.key);
-  const ExternalTable keys = KeyTable("join_key", {wanted.begin(), wanted.end()});
-  const auto ask = [node](const std::string& sql, const ExternalTable* table) { return node->Ask(sql, {}, table); };
+Judge::Result Judge::JudgeItems(const Of& of, std::vector<WorkItem> items, const MayGoOnFn& may_go_on) {
+  // Keys that lie side by side are read together: all parts of all items cost one look at each row of the table.
+  std::sort(items.begin(), items.end(), [](const WorkItem& a, const WorkItem& b) { return a.key < b.key; });
+  Result all = Result::kDone;
+  const WorkItem* const end = items.data() + items.size();
+  for (Items some{items.data(), items.data()}; some.begin_ != end; some.begin_ = some.end_) {
+    if (!may_go_on()) return Result::kStop;
+    some.end_ += std::min(kItemsAtOnce, end - some.begin_);
+    while (some.end_ != end && some.end_->key == some.end_[-1].key) ++some.end_;
+    const Result result = JudgeKeys(of, some);
+    if (result == Result::kStop) return result;
+    if (result == Result::kWaits) all = result;
+  }
+  return all;
+}
+
+Judge::Result Judge::JudgeKeys(const Of& of, Items items) {
+  const auto [shard, node, asked_until_us, now_s] = of;
+  // Who judges must know every row that was acknowledged before: of two that judge at once, the later sees both ends.
+  const Lag lag = cluster_->LagOf(node);
+  if (!lag.reached) return Result::kStop;
+  const uint64_t until_us = std::min(asked_until_us, KnownUntilUs(lag, now_s));
+  std::vector<WorkKey> wanted;
+  for (const WorkItem& item : items) {
+    if (item.due_us < until_us && (wanted.empty() || wanted.back() != item.key)) wanted.push_back(item.key);
+  }
+  if (wanted.empty()) return Result::kWaits;
+  const ExternalTable keys = KeyTable("join_key", wanted);
+  const auto ask = [&of](const std::string& sql, const ExternalTable* table) { return of.node->Ask(sql, {}, table); };
   const auto everywhere = [this](const std::string& sql, const ExternalTable* table) {
     return cluster_->Ask(sql, table);
   };
@@ -180,41 +223,45 @@ Judge::Result Judge::Pass(size_t shard, uint64_t from_us, int64_t now_s, WhoseWo
                                               "(app_id, join_key) IN keys", ask, everywhere, &keys);
   RowWriter verdicts, work, days;
   std::vector<int64_t> touched;
-  std::set<Key> judged;
+  std::vector<WorkKey> judged;
   for (const KeyRows& key : found) {
     PutVerdicts(key, now_s, &verdicts, &work, &touched);
-    judged.emplace(key.app_id, key.join_key);
+    judged.emplace_back(key.app_id, key.join_key);
   }
   if (!found.empty()) cluster_->InsertAt(node, "verdicts", verdicts.Take());
   PutLabels();
   // Else the node could die with the verdicts, and leave its word behind that they are made.
-  if (!WaitForCopy(cluster_, shard, node)) return Result::kBehind;
+  if (!WaitForCopy(cluster_, shard, node)) return Result::kStop;
 
-  std::set<Key> waiting;  // keys whose links cannot be followed yet
-  for (const Key& key : FollowLinks(node, {wanted.begin(), wanted.end()}, now_s, &waiting)) judged.insert(key);
-
-  const bool left = PutDone(items, judged, waiting, to_us, &work);
+  std::vector<WorkKey> waiting;  // keys whose links cannot be followed yet
+  for (WorkKey& key : FollowLinks(node, KeyTable("link_key", wanted), now_s, &waiting)) {
+    judged.push_back(std::move(key));
+  }
+  const Result result = PutAllDone(items, std::move(judged), std::move(waiting), until_us, &work);
   const int64_t touched_ms = MachineMs();
   for (const int64_t at_s : touched) days.Day(at_s).U64(static_cast<uint64_t>(touched_ms));
   const std::string touched_rows = days.Take(), work_rows = work.Take();
   if (!touched_rows.empty()) cluster_->InsertAt(node, "days", touched_rows);
   if (!work_rows.empty()) cluster_->InsertAt(node, "work", work_rows);
-  return left ? Result::kBehind : Result::kMore;
+  return result;
 }
 
-bool Judge::PutDone(const std::vector<Item>& items, const std::set<Key>& judged, const std::set<Key>& waiting,
-                    uint64_t to_us, RowWriter* work) {
-  bool left = false;
-  for (const Item& item : items) {
-    // Its rows are on their way to this node.
-    const bool missing = judged.count(item.key) == 0;
-    const bool waits = waiting.count(item.key) != 0;
-    left |= missing || waits;
-    if (waits || (missing && item.due_us + kNoRowsUs > to_us)) continue;
-    work->Day(static_cast<int64_t>(item.due_us / kSecondUs)).U64(item.due_us).Text(item.key.first);
-    work->Fixed16(item.key.second).U32(item.owner).U8(1);
+Judge::Result Judge::PutAllDone(Items items, std::vector<WorkKey> judged, std::vector<WorkKey> waiting,
+                                uint64_t until_us, RowWriter* work) {
+  std::sort(judged.begin(), judged.end());
+  std::sort(waiting.begin(), waiting.end());
+  const auto has = [](const std::vector<WorkKey>& keys, const WorkKey& key) {
+    return std::binary_search(keys.begin(), keys.end(), key);
+  };
+  Result result = Result::kDone;
+  for (const WorkItem& item : items) {
+    const bool missing = !has(judged, item.key);
+    const bool waits = item.due_us >= until_us || has(waiting, item.key);
+    if (missing || waits) result = Result::kWaits;
+    if (waits || (missing && item.due_us + kNoRowsUs > until_us)) continue;
+    PutDone(item, work);
   }
-  return left;
+  return result;
 }
 
 void Judge::PutLabels() {
@@ -229,31 +276,31 @@ void Judge::PutLabels() {
   }
 }
 
-std::vector<Judge::Key> Judge::FollowLinks(Node* node, const std::vector<Key>& keys, int64_t now_s,
-                                           std::set<Key>* waiting) {
-  const ExternalTable table = KeyTable("link_key", keys);
+std::vector<WorkKey> Judge::FollowLinks(Node* node, const ExternalTable& keys, int64_t now_s,
+                                        std::vector<WorkKey>* waiting) {
   const std::string answer =
       node->Ask("SELECT app_id, link_key, max(number), groupUniqArrayIf(join_key, number = 0) FROM " +
                     Local(cluster_->settings(), "links") +
                     " WHERE (app_id, link_key) IN keys GROUP BY app_id, link_key FORMAT RowBinary",
-                {}, &table);
+                {}, &keys);
   if (answer.empty()) return {};
   // Who judges the other connection may ask any node for what links the two.
   const bool may_follow = cluster_->AnswersBehindS() == 0;
-  std::vector<Key> followed;
+  std::vector<WorkKey> followed;
   std::map<size_t, RowWriter> work;  // by shard
   RowReader row(answer);
   while (row.More()) {
-    const Key key = row.AppAndKey();
+    const WorkKey key = row.AppAndKey();
     const bool attempted = row.U32() != 0;
     for (const std::string& join_key : row.Fixed16s()) {
       if (!attempted || !may_follow) continue;
       RowWriter& rows = work[HashOf(join_key) % cluster_->shards()];
       rows.Day(now_s).U64(stamps_->Next(now_s)).Text(key.first).Fixed16(join_key).U32(owner_).U8(0);
     }
-    may_follow ? followed.push_back(key) : void(waiting->insert(key));
+    (may_follow ? &followed : waiting)->push_back(key);
   }
   for (auto& [shard, rows] : work) cluster_->Insert(shard, TableName(Table::kWork), rows.Take());
+  made_work_ |= !work.empty();
   return followed;
 }
 
@@ -266,7 +313,7 @@ void Judge::PutVerdicts(const KeyRows& key, int64_t now_s, RowWriter* verdicts, 
     std::string& server_error = counted[i].joined.server_error;
     server_error = labels_.FoldServerError(key.app_id, std::move(server_error));
     PutVerdict(key.rows[i], counted[i], version, verdicts);
-    if (counted[i].decided_s > now_s) due.insert(counted[i].decided_s);
+    if (counted[i].again_s > now_s) due.insert(counted[i].again_s);
     const int64_t at_s = key.rows[i].end.view.ended_unix_s;
     const bool known =
         std::any_of(days->begin(), days->end(), [&](int64_t day) { return day / kDayS == at_s / kDayS; });

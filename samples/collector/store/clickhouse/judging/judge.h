@@ -6,7 +6,7 @@
 #define WHYDROP_COLLECTOR_CLICKHOUSE_JUDGE_H
 
 #include <cstdint>
-#include <set>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,53 +14,67 @@
 #include "samples/collector/store/clickhouse/engine/cluster.h"
 #include "samples/collector/store/clickhouse/engine/labels.h"
 #include "samples/collector/store/clickhouse/judging/ends.h"
+#include "samples/collector/store/clickhouse/judging/work_list.h"
 #include "samples/collector/store/clickhouse/stamp.h"
 
 namespace whydrop::collector::clickhouse {
 
-enum class WhoseWork { kOwn, kAll };
-
 class Judge {
  public:
-  Judge(Cluster* cluster, Stamps* stamps, uint32_t join_window_s, Metrics* metrics);
+  Judge(Cluster* cluster, Stamps* stamps, uint32_t join_window_s, int64_t started_s, Metrics* metrics);
 
   // Labels that are in the engine already.
   void Learn(const std::vector<Label>& labels) { labels_.Learn(labels); }
 
-  // Work that this collector makes bears its number; that of others is left to them for a while.
+  // Work that this collector makes bears its number.
   uint32_t owner() const { return owner_; }
 
-  enum class Result {
-    kClean,  // there is no more
-    kMore,
-    kBehind,  // the nodes that answer do not have everything yet, or a copy is waited for
-  };
-  // Work of one shard that became due since `from_us`. Throws StoreError.
-  Result Pass(size_t shard, uint64_t from_us, int64_t now_s, WhoseWork whose);
+  // Judges what is due, for as long as it `may_go_on`, which is asked again and again and may wait. True if nothing of
+  // it waits any more: of own work that is all that was in the engine before. `sent_since_s`: rows were sent since the
+  // last round that was clean, of which the oldest were received then; INT64_MAX: none were. Throws StoreError.
+  using MayGoOnFn = std::function<bool()>;
+  bool Round(int64_t now_s, int64_t sent_since_s, WhoseWork whose, const MayGoOnFn& may_go_on);
 
  private:
-  using Key = std::pair<std::string, std::string>;  // app, join key or link key
-  struct Item {
-    uint64_t due_us = 0;
-    Key key;
-    uint32_t owner = 0;
+  // Some items, in the order of their keys.
+  struct Items {
+    const WorkItem* begin_ = nullptr;
+    const WorkItem* end_ = nullptr;
+    const WorkItem* begin() const { return begin_; }
+    const WorkItem* end() const { return end_; }
+  };
+  enum class Result {
+    kDone,
+    kWaits,  // rows are on their way to this node
+    kStop,   // a copy is waited for, the node is gone, or it may not go on
+  };
+  // What a round has of one shard.
+  struct Of {
+    size_t shard = 0;
+    Node* node = nullptr;
+    uint64_t until_us = 0;  // the node has what is due before
+    int64_t now_s = 0;
   };
 
-  std::vector<Item> DueItems(Node* node, uint64_t from_us, uint64_t to_us, WhoseWork whose);
-  // Says of those items that nothing keeps that they are done. True if others are left.
-  static bool PutDone(const std::vector<Item>& items, const std::set<Key>& judged, const std::set<Key>& waiting,
-                      uint64_t to_us, RowWriter* work);
+  bool RoundOfShard(size_t shard, int64_t now_s, int64_t sent_since_s, WhoseWork whose, const MayGoOnFn& may_go_on);
+  Result JudgeItems(const Of& of, std::vector<WorkItem> items, const MayGoOnFn& may_go_on);
+  Result JudgeKeys(const Of& of, Items items);
+  // Says of those items that nothing keeps that they are done.
+  static Result PutAllDone(Items items, std::vector<WorkKey> judged, std::vector<WorkKey> waiting, uint64_t until_us,
+                           RowWriter* work);
   void PutLabels();
   // Has the connections judged again that other batches of their session speak of. Returns the keys that are link keys;
   // those of them whose turn has not come are put into `waiting` instead.
-  std::vector<Key> FollowLinks(Node* node, const std::vector<Key>& keys, int64_t now_s, std::set<Key>* waiting);
+  std::vector<WorkKey> FollowLinks(Node* node, const ExternalTable& keys, int64_t now_s, std::vector<WorkKey>* waiting);
   void PutVerdicts(const KeyRows& key, int64_t now_s, RowWriter* verdicts, RowWriter* work, std::vector<int64_t>* days);
 
   Cluster* const cluster_;
   Stamps* const stamps_;
   const int64_t join_window_s_;
   const uint32_t owner_;
-  KnownLabels labels_;  // what servers saw
+  WorkList work_list_;
+  bool made_work_ = false;  // that is due already, perhaps in a shard that was looked at
+  KnownLabels labels_;      // what servers saw
 };
 
 // Milliseconds since 1970 by this machine, whatever clock the store was given.

@@ -31,20 +31,23 @@ std::vector<Rollup::Day> Rollup::ReadDays(Node* node) {
     days[number].number = number;
     days[number].touched_ms = changes.U64();
   }
-  const std::string counted = node->Ask("SELECT toUInt32(toUInt16(day)), max(generation) FROM " +
-                                        Local(settings, "counts") + " WHERE facet = '' GROUP BY day FORMAT RowBinary");
+  const std::string counted = node->Ask(
+      "SELECT toUInt32(toUInt16(day)), max(generation), argMax(waits_until, generation) FROM (SELECT day, generation, "
+      "max(decided_s) AS waits_until FROM " +
+      Local(settings, "counts") + " WHERE facet = '' GROUP BY day, generation) GROUP BY day FORMAT RowBinary");
   RowReader counts(counted);
   while (counts.More()) {
     const uint32_t number = counts.U32();
     days[number].number = number;
     days[number].generation = counts.U64();
+    days[number].waits_until_s = counts.U32();
   }
   std::vector<Day> all;
   for (const auto& [number, day] : days) all.push_back(day);
   return all;
 }
 
-bool Rollup::Pass(size_t shard, Wait wait) {
+bool Rollup::Pass(size_t shard, Wait wait, int64_t now_s) {
   not_before_ms_.resize(std::max(not_before_ms_.size(), shard + 1));
   if (wait == Wait::kYes && MachineMs() < not_before_ms_[shard]) return false;
   Lag lag;
@@ -56,7 +59,8 @@ bool Rollup::Pass(size_t shard, Wait wait) {
   for (const Day& day : ReadDays(node)) {
     if (day.touched_ms == 0) continue;
     const bool recent = day.touched_ms + kClocksDifferMs > day.generation;
-    if (day.touched_ms >= day.generation || (recent && wait == Wait::kYes)) Count(node, day);
+    const bool all_decided = day.waits_until_s != 0 && day.waits_until_s <= now_s;
+    if (day.touched_ms >= day.generation || (recent && wait == Wait::kYes) || all_decided) Count(node, day, now_s);
   }
   const int64_t took_ms = MachineMs() - started_ms;
   not_before_ms_[shard] = MachineMs() + took_ms * kTimesTheWork;
@@ -64,13 +68,13 @@ bool Rollup::Pass(size_t shard, Wait wait) {
 }
 
 // One INSERT of one day is one part, however large: an answer sees all of it or nothing.
-void Rollup::Count(Node* node, const Day& day) {
+void Rollup::Count(Node* node, const Day& day, int64_t now_s) {
   const Settings& settings = cluster_->settings();
   const std::string number = "toDate(" + std::to_string(day.number) + ")";
   const auto generation =
       static_cast<uint64_t>(std::max<int64_t>(MachineMs(), static_cast<int64_t>(day.generation) + 1));
   node->Ask(InsertInto(settings, "counts") + "SELECT " + number + ", toUInt64(" + std::to_string(generation) +
-                "), * FROM (" + SelectDayCounts(settings, number) + ")",
+                "), * FROM (" + SelectDayCounts(settings, number, now_s) + ")",
             kOnePart);
 }
 

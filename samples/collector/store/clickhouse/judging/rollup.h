@@ -18,8 +18,9 @@ class Rollup {
 
   // kYes: days that change all the time are counted as often as costs a tenth of the time.
   enum class Wait { kYes, kNo };
-  // Counts the days of one shard that changed since they were counted last. False if that must wait. Throws StoreError.
-  bool Pass(size_t shard, Wait wait);
+  // Counts the days of one shard that changed since they were counted last, and those of which nothing waits any more
+  // that did. False if that must wait. Throws StoreError.
+  bool Pass(size_t shard, Wait wait, int64_t now_s);
 
   // Removes what newer counts replaced ten minutes ago, and days that are kept no longer.
   void Purge(size_t shard, int64_t now_s);
@@ -29,10 +30,11 @@ class Rollup {
     uint32_t number = 0;  // days since 1970
     uint64_t touched_ms = 0;
     uint64_t generation = 0;
+    int64_t waits_until_s = 0;  // the last of its connections that wait for their other end; 0: none does
   };
 
   std::vector<Day> ReadDays(Node* node);
-  void Count(Node* node, const Day& day);
+  void Count(Node* node, const Day& day, int64_t now_s);
   void DropPartition(Node* node, const std::string& table, const std::string& partition);
 
   Cluster* const cluster_;

@@ -15,12 +15,7 @@ constexpr std::chrono::milliseconds kLookAtLoadEvery{100};
 constexpr std::chrono::seconds kReviewEvery{2};
 constexpr std::chrono::seconds kRefreshEvery{30};
 constexpr std::chrono::minutes kPurgeEvery{10};
-constexpr int64_t kBehindUnderLoadS = 30;    // at most
-constexpr int64_t kSweepAgainS = 120;        // work that another collector brings late
-constexpr int64_t kFirstSweepS = 3 * 86400;  // work that collectors which are gone left
-constexpr int kPassesAtOnce = 100;
-
-uint64_t MomentUs(int64_t unix_s) { return static_cast<uint64_t>(std::max<int64_t>(unix_s, 0)) * kSecondUs; }
+constexpr int64_t kBehindUnderLoadS = 30;  // at most
 
 }  // namespace
 
@@ -35,8 +30,7 @@ Rounds::Rounds(Cluster* cluster, TableCheck* tables, Judge* judge, Stamps* stamp
       now_(std::move(now)),
       learned_(std::move(learned)),
       servers_(cluster, stamps, judge->owner(), now_()),
-      rollup_(cluster, settings.keep_days),
-      swept_until_us_(MomentUs(now_() - kFirstSweepS)) {
+      rollup_(cluster, settings.keep_days) {
   state_.newest_report_s = newest_report_s;
 }
 
@@ -118,7 +112,8 @@ bool Rounds::Round(Haste haste, int64_t now_s) {
   const uint64_t sent = sent_segments_->count();
   bool clean = false;
   for (;;) {
-    clean = JudgeAll(haste, std::max(now_s, stamps_->LastS()));
+    clean = judge_->Round(std::max(now_s, stamps_->LastS()), sent_segments_->OldestS(),
+                          haste == Haste::kSettle ? WhoseWork::kAll : WhoseWork::kOwn, [this] { return MayGoOn(); });
     const bool review = haste == Haste::kSettle || Clock::now() - reviewed_ >= kReviewEvery;
     if (!clean || !review) break;
     reviewed_ = Clock::now();
@@ -130,7 +125,7 @@ bool Rounds::Round(Haste haste, int64_t now_s) {
   // What servers told of themselves is part of the answers once it was looked at.
   clean &= reviewed_count_ >= sent;
   for (size_t shard = 0; shard < cluster_->shards(); ++shard) {
-    clean &= rollup_.Pass(shard, haste == Haste::kSettle ? Rollup::Wait::kNo : Rollup::Wait::kYes);
+    clean &= rollup_.Pass(shard, haste == Haste::kSettle ? Rollup::Wait::kNo : Rollup::Wait::kYes, now_s);
   }
   if (haste == Haste::kSettle || Clock::now() - refreshed_ >= kRefreshEvery) Refresh();
   if (Clock::now() - purged_ >= kPurgeEvery) {
@@ -140,25 +135,6 @@ bool Rounds::Round(Haste haste, int64_t now_s) {
   answers_behind_s_ = cluster_->AnswersBehindS();
   if (haste == Haste::kSettle) clean &= answers_behind_s_ == 0;
   return clean && cluster_->shards() != 0;
-}
-
-bool Rounds::JudgeAll(Haste haste, int64_t now_s) {
-  uint64_t from_us = swept_until_us_;
-  if (const int64_t oldest_s = sent_segments_->OldestS(); oldest_s != INT64_MAX) {
-    from_us = std::min(from_us, MomentUs(oldest_s - 1));
-  }
-  if (haste == Haste::kSettle) from_us = 0;
-  const WhoseWork whose = haste == Haste::kSettle ? WhoseWork::kAll : WhoseWork::kOwn;
-  bool clean = true;
-  for (size_t shard = 0; shard < cluster_->shards(); ++shard) {
-    Judge::Result result = Judge::Result::kMore;
-    for (int pass = 0; pass < kPassesAtOnce && result == Judge::Result::kMore && MayGoOn(); ++pass) {
-      result = judge_->Pass(shard, from_us, now_s, whose);
-    }
-    clean &= result == Judge::Result::kClean;
-  }
-  if (clean) swept_until_us_ = std::max(swept_until_us_, MomentUs(now_s - kSweepAgainS));
-  return clean;
 }
 
 // False: it is to stop, and it is late.

@@ -65,7 +65,6 @@ class Rounds {
 
   void Loop();
   bool Round(Haste haste, int64_t now_s);
-  bool JudgeAll(Haste haste, int64_t now_s);
   bool MayGoOn();
   void Refresh();
 
@@ -81,7 +80,6 @@ class Rounds {
   // The thread's.
   Servers servers_;
   Rollup rollup_;
-  uint64_t swept_until_us_;
   Clock::time_point reviewed_, purged_, refreshed_;
   uint64_t reviewed_count_ = 0;  // of the segments that were sent
   int64_t answers_behind_s_ = 0;

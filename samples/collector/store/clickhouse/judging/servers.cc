@@ -20,20 +20,20 @@ bool Servers::Review(int64_t now_s) {
   if (servers.empty()) return false;
   const std::map<SessionKey, State> known = ReadStates(servers);
   Judge(&servers, known, now_s);
-  bool changed = false;
-  for (const auto& [session, server] : servers) {
-    const auto before = known.find(session);
+  std::vector<const ServerOfSession*> changed;
+  for (const ServerOfSession& server : servers) {
+    const auto before = known.find(server.first);
     const State was = before != known.end() ? before->second : State();
-    const State& is = server.state;
-    if (was.end == is.end && was.replaced == is.replaced) continue;
-    changed = true;
-    // Twice: judged before the new state is known the first could go for nothing, and without it a collector that ends
-    // here would leave the state behind as if everything were judged.
-    Touch(session, server, now_s);
-    PutState(session, is, now_s);
-    Touch(session, server, now_s);
+    const State& is = server.second.state;
+    if (was.end != is.end || was.replaced != is.replaced) changed.push_back(&server);
   }
-  return changed;
+  if (changed.empty()) return false;
+  // Twice: judged before the new states are known the first could go for nothing, and without it a collector that ends
+  // here would leave the states behind as if everything were judged.
+  Touch(changed, now_s);
+  PutStates(changed, now_s);
+  Touch(changed, now_s);
+  return true;
 }
 
 std::map<Servers::SessionKey, Servers::Server> Servers::ReadServers(int64_t now_s) {
@@ -42,7 +42,7 @@ std::map<Servers::SessionKey, Servers::Server> Servers::ReadServers(int64_t now_
       "SELECT app_id, session_id, argMax(rotation, rank), argMax(ended_as, rank), argMax(rotate_interval_ms, rank), "
       "argMax(started_s, rank), argMax(ended_s, rank), argMax(reference_s, rank), argMax(received_s, rank), "
       "argMax(boot_id, rank), argMax(machine_id, rank) FROM " +
-      Everywhere(cluster_->settings(), "sessions") + " WHERE role = 1 AND day >= toDate(" + since +
+      Everywhere(cluster_->settings(), "sessions") + " PREWHERE role = 1 WHERE day >= toDate(" + since +
       ") GROUP BY app_id, session_id FORMAT RowBinary");
   std::map<SessionKey, Server> servers;
   RowReader row(answer);
@@ -114,14 +114,20 @@ std::map<Servers::SessionKey, bool> Servers::ReadSilentHosts(const std::map<Sess
 }
 
 void Servers::Judge(std::map<SessionKey, Server>* servers, const std::map<SessionKey, State>& known, int64_t now_s) {
+  std::multimap<std::pair<std::string, std::string>, const ServerOfSession*> of_machines;  // by app and machine
+  for (const ServerOfSession& server : *servers) {
+    if (server.second.machine_id.empty()) continue;
+    of_machines.emplace(std::pair(server.first.first, server.second.machine_id), &server);
+  }
   for (auto& [session, server] : *servers) {
     State& state = server.state;
     if (state.end != 0 || state.rotate_interval_ms == 0) continue;
     const int64_t missed_s = ThreeReportsS(state.rotate_interval_ms);
     const Server* successor = nullptr;
-    for (const auto& [other_session, other] : *servers) {
-      if (server.machine_id.empty() || other.machine_id != server.machine_id) continue;
-      if (other_session.first != session.first || other_session.second == session.second) continue;
+    const auto [begin, end] = of_machines.equal_range({session.first, server.machine_id});
+    for (auto at = begin; at != end; ++at) {
+      const auto& [other_session, other] = *at->second;
+      if (other_session.second == session.second) continue;
       if (other.started_s < server.ended_s || other.reference_s < server.ended_s + missed_s) continue;
       if (successor == nullptr || other.started_s < successor->started_s) successor = &other;
     }
@@ -146,26 +152,38 @@ void Servers::Judge(std::map<SessionKey, Server>* servers, const std::map<Sessio
   }
 }
 
-void Servers::Touch(const SessionKey& session, const Server& server, int64_t now_s) {
+void Servers::Touch(const std::vector<const ServerOfSession*>& servers, int64_t now_s) {
   const Settings& settings = cluster_->settings();
+  std::vector<SessionKey> sessions;
+  int64_t started_s = INT64_MAX;
+  for (const ServerOfSession* server : servers) {
+    sessions.push_back(server->first);
+    started_s = std::min(started_s, server->second.started_s);
+  }
+  const ExternalTable keys = KeyTable("session_id", sessions);
   for (size_t shard = 0; shard < cluster_->shards(); ++shard) {
     Lag lag;
     Node* node = cluster_->Freshest(shard, &lag);
     if (node == nullptr) throw Unreachable("no node of shard " + std::to_string(shard + 1) + " answers");
     node->Ask(InsertInto(settings, "work") + "SELECT toDate(" + std::to_string(now_s / kDayS) + "), toUInt64(" +
-              std::to_string(stamps_->Next(now_s)) + "), app_id, join_key, toUInt32(" + std::to_string(owner_) +
-              "), toUInt8(0) FROM " + Local(settings, "records") + " WHERE app_id = " + Quote(session.first) +
-              " AND session_id = " + Quote(session.second) + " AND role = 1 AND open = 1 AND day >= toDate(" +
-              std::to_string(std::max<int64_t>(server.started_s / kDayS - 1, 0)) + ")");
+                  std::to_string(stamps_->Next(now_s)) + "), app_id, join_key, toUInt32(" + std::to_string(owner_) +
+                  "), toUInt8(0) FROM " + Local(settings, "records") +
+                  " PREWHERE role = 1 AND open = 1 WHERE (app_id, session_id) IN keys AND day >= toDate(" +
+                  std::to_string(std::max<int64_t>(started_s / kDayS - 1, 0)) + ")",
+              {}, &keys);
   }
 }
 
-void Servers::PutState(const SessionKey& session, const State& state, int64_t now_s) {
-  RowWriter row;
-  row.Day(now_s).Text(session.first).Fixed16(session.second).U64(stamps_->Next(now_s)).U32(state.rotation);
-  row.I32(state.end).U8(static_cast<uint64_t>(state.replaced)).U32(state.rotate_interval_ms);
-  const size_t shard = HashOf(session.second) % cluster_->shards();
-  cluster_->Insert(shard, "server_states", row.Take());
+void Servers::PutStates(const std::vector<const ServerOfSession*>& servers, int64_t now_s) {
+  std::map<size_t, RowWriter> rows;  // by shard
+  for (const ServerOfSession* server : servers) {
+    const auto& [app_id, session_id] = server->first;
+    const State& state = server->second.state;
+    RowWriter& row = rows[HashOf(session_id) % cluster_->shards()];
+    row.Day(now_s).Text(app_id).Fixed16(session_id).U64(stamps_->Next(now_s)).U32(state.rotation);
+    row.I32(state.end).U8(static_cast<uint64_t>(state.replaced)).U32(state.rotate_interval_ms);
+  }
+  for (auto& [shard, states] : rows) cluster_->Insert(shard, "server_states", states.Take());
 }
 
 }  // namespace whydrop::collector::clickhouse

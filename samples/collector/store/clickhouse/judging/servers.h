@@ -39,13 +39,15 @@ class Servers {
     int64_t started_s = 0, ended_s = 0, reference_s = 0, heard_s = 0;
     std::string boot_id, machine_id;
   };
+  using ServerOfSession = std::pair<const SessionKey, Server>;
 
   std::map<SessionKey, Server> ReadServers(int64_t now_s);
   std::map<SessionKey, State> ReadStates(const std::map<SessionKey, Server>& servers);
   std::map<SessionKey, bool> ReadSilentHosts(const std::map<SessionKey, Server>& servers);
   void Judge(std::map<SessionKey, Server>* servers, const std::map<SessionKey, State>& known, int64_t now_s);
-  void Touch(const SessionKey& session, const Server& server, int64_t now_s);
-  void PutState(const SessionKey& session, const State& state, int64_t now_s);
+  // Makes work of what was open on them.
+  void Touch(const std::vector<const ServerOfSession*>& servers, int64_t now_s);
+  void PutStates(const std::vector<const ServerOfSession*>& servers, int64_t now_s);
 
   Cluster* const cluster_;
   Stamps* const stamps_;
