@@ -1,5 +1,6 @@
 #include "samples/collector/ingest/batch_decoder.h"
 
+#include <google/protobuf/arena.h>
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/stubs/logging.h>
 #include <google/protobuf/wire_format_lite.h>
@@ -9,7 +10,7 @@
 
 #include "core/cause.h"
 #include "core/labels.h"
-#include "core/sha256.h"
+#include "samples/collector/model/body_hash.h"
 #include "samples/collector/model/evidence_message.h"
 #include "whydrop/v1/batch.pb.h"
 
@@ -25,6 +26,8 @@ CodedInputStream MakeStream(std::string_view body) {
 
 // Fields of the batch beside its records, and of its session: known ones are some fifty.
 constexpr size_t kMaxOtherFields = 256;
+
+constexpr size_t kMaxArenaBlockBytes = 64 * 1024;
 
 struct FieldCounts {
   size_t records = 0;
@@ -132,21 +135,28 @@ uint64_t SumLosses(const v1::Losses& losses) {
   return sum;
 }
 
+// What is not empty is moved; the message is not looked at again.
+void FillRecord(v1::Connection* from, ConnectionRecord* to) {
+  to->number = from->number();
+  to->previous = from->previous();
+  if (!from->token_hash().empty()) to->token_hash = std::move(*from->mutable_token_hash());
+  if (!from->endpoint().empty()) to->endpoint = std::move(*from->mutable_endpoint());
+  if (!from->network().empty()) to->network = std::move(*from->mutable_network());
+  to->open = from->open();
+  if (!from->has_evidence()) return;
+  v1::Evidence* evidence = from->mutable_evidence();
+  to->evidence = FromProto(*evidence);
+  // Unknown fields are what a hostile or newer sender put there: they are not kept, whatever they are. The known ones
+  // are numbers, so there is no message within that could hold others.
+  const google::protobuf::Reflection& reflection = *evidence->GetReflection();
+  if (!reflection.GetUnknownFields(*evidence).empty()) reflection.MutableUnknownFields(evidence)->Clear();
+  to->evidence_bytes = evidence->SerializeAsString();
+}
+
 void FillRecords(v1::Batch* message, Batch* batch) {
-  for (v1::Connection& from : *message->mutable_connections()) {
-    ConnectionRecord to;
-    to.number = from.number();
-    to.previous = from.previous();
-    to.token_hash = from.token_hash();
-    to.endpoint = from.endpoint();
-    to.network = from.network();
-    to.open = from.open();
-    to.evidence = FromProto(from.evidence());
-    // Unknown fields are what a hostile or newer sender put there: they are not kept, whatever they are.
-    from.mutable_evidence()->DiscardUnknownFields();
-    to.evidence_bytes = from.evidence().SerializeAsString();
-    batch->connections.push_back(std::move(to));
-  }
+  batch->connections.resize(static_cast<size_t>(message->connections_size()));
+  auto to = batch->connections.begin();
+  for (v1::Connection& from : *message->mutable_connections()) FillRecord(&from, &*to++);
   for (const v1::CloseTotal& from : message->close_totals()) {
     if (from.count() == 0) continue;
     batch->close_totals.push_back({from.endpoint(), from.cause(), from.count(), from.last_ms()});
@@ -160,7 +170,11 @@ DecodeResult DecodeBatch(std::string_view body, Batch* batch, std::string* error
   static const bool quiet = (google::protobuf::SetLogHandler(nullptr), true);
   (void)quiet;
   FieldCounts counts;
-  v1::Batch message;
+  // Two messages and some strings for each record would be as many allocations, and as many to free.
+  google::protobuf::ArenaOptions options;
+  options.max_block_size = kMaxArenaBlockBytes;
+  google::protobuf::Arena arena(options);
+  auto& message = *google::protobuf::Arena::CreateMessage<v1::Batch>(&arena);
   CodedInputStream stream = MakeStream(body);
   stream.SetRecursionLimit(kMaxNesting);
   if (!CountFields(body, &counts)) {
@@ -190,7 +204,7 @@ DecodeResult DecodeBatch(std::string_view body, Batch* batch, std::string* error
   batch->key.rotation = message.id().rotation();
   batch->key.part = message.id().part();
   batch->parts = message.parts();
-  batch->sha256 = Sha256Of(body.data(), body.size());
+  batch->sha256 = HashBody(body);
   batch->session.app_id = app_id;
   batch->session.role = message.session().role() == v1::SERVER ? Role::kServer : Role::kClient;
 

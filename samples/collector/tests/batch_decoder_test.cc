@@ -59,6 +59,29 @@ TEST_CASE("unknown enumerators are kept as numbers") {
   CHECK(batch.connections.at(0).evidence.Get(Field::error_kind) == 99);
 }
 
+TEST_CASE("fields that this collector does not know are not kept") {
+  v1::Batch message = Good();
+  v1::Evidence* evidence = message.mutable_connections(0)->mutable_evidence();
+  const std::string known = evidence->SerializeAsString();
+  evidence->GetReflection()->MutableUnknownFields(evidence)->AddLengthDelimited(1000, "whatever");
+  REQUIRE(evidence->SerializeAsString() != known);
+  Batch batch;
+  REQUIRE(Decode(message, &batch) == DecodeResult::kOk);
+  CHECK(batch.connections.at(0).evidence_bytes == known);
+}
+
+TEST_CASE("a record without evidence is a record") {
+  v1::Batch message = Good();
+  message.mutable_connections(0)->clear_evidence();
+  message.mutable_connections(0)->set_token_hash("0123456789abcdef");
+  Batch batch;
+  REQUIRE(Decode(message, &batch) == DecodeResult::kOk);
+  CHECK(batch.connections.at(0).evidence_bytes.empty());
+  CHECK(batch.connections[0].evidence.present() == 0);
+  CHECK(batch.connections[0].token_hash == "0123456789abcdef");
+  CHECK(batch.connections[0].endpoint.empty());
+}
+
 TEST_CASE("what cannot be answered with an Ack is no batch") {
   v1::Batch message = Good();
   message.mutable_id()->set_session_id("short");

@@ -32,6 +32,25 @@ TEST_CASE("one member is inflated up to the limit and no byte beyond") {
   CHECK(out == std::string(100000, 'x'));
 }
 
+TEST_CASE("content of any size is inflated whole") {
+  // Around the sizes at which the block for it grows, and for bytes that no compression makes less.
+  for (const size_t size : {0, 1, 1023, 1024, 1025, 1200, 2400, 4096, 65536, 262143, 1048576}) {
+    std::string content(size, '\0');
+    for (size_t i = 0; i < size; ++i) content[i] = static_cast<char>(i / 7);
+    std::string noise(size, '\0');
+    uint32_t state = 1;
+    for (char& c : noise) c = static_cast<char>((state = state * 1664525 + 1013904223) >> 24);
+    std::string out;
+    CHECK(InflateGzip(Gzip(content), kMaxInflatedBytes, &out) == InflateResult::kOk);
+    CHECK(out == content);
+    CHECK(InflateGzip(Gzip(noise), kMaxInflatedBytes, &out) == InflateResult::kOk);
+    CHECK(out == noise);
+    if (size == 0) continue;
+    CHECK(InflateGzip(Gzip(content), size - 1, &out) == InflateResult::kTooLarge);
+    CHECK(InflateGzip(Gzip(noise), size, &out) == InflateResult::kOk);
+  }
+}
+
 TEST_CASE("every cut of a member is refused") {
   const std::string packed = Gzip("the quick brown fox");
   std::string out;
