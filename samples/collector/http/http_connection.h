@@ -1,5 +1,5 @@
 // One HTTP connection: reads requests, keeps their limits and time-outs, writes the answers. All of its steps run on
-// the strand of its socket.
+// the one thread of its socket.
 #ifndef WHYDROP_COLLECTOR_HTTP_CONNECTION_H
 #define WHYDROP_COLLECTOR_HTTP_CONNECTION_H
 

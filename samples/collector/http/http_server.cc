@@ -6,8 +6,8 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/strand.hpp>
 #include <thread>
+#include <utility>
 
 #include "samples/collector/http/http_connection.h"
 #include "samples/collector/http/http_stream.h"
@@ -35,7 +35,14 @@ HttpResponse TryLater(unsigned status, const std::string& message, int64_t after
 
 class HttpServer::Impl {
  public:
-  Impl(ConnectionLimits limits, Metrics* metrics) : metrics_(metrics), connections_(std::move(limits)) {}
+  Impl(ConnectionLimits limits, Metrics* metrics) : metrics_(metrics), connections_(std::move(limits)) {
+    loops_.push_back(std::make_unique<Loop>());
+  }
+  ~Impl() {
+    // What accepts holds a socket of another loop already.
+    listeners_.clear();
+    while (!loops_.empty()) loops_.erase(loops_.begin());
+  }
 
   int64_t LoadCertificate(const std::string& chain_file, const std::string& key_file) {
     const std::string wrong = LoadCertificateFiles(chain_file, key_file, &tls_);
@@ -45,7 +52,7 @@ class HttpServer::Impl {
 
   uint16_t Listen(ListenerConfig config) {
     const std::string where = config.address.host + ":" + std::to_string(config.address.port);
-    auto listener = std::make_unique<Listener>(io_, std::move(config));
+    auto listener = std::make_unique<Listener>(&loops_.front()->io, std::move(config));
     const tcp::endpoint endpoint(asio::ip::make_address(listener->config.address.host), listener->config.address.port);
     error_code error;
     listener->acceptor.open(endpoint.protocol(), error);
@@ -59,12 +66,14 @@ class HttpServer::Impl {
   }
 
   void Start(unsigned threads) {
+    while (loops_.size() < threads) loops_.push_back(std::make_unique<Loop>());
     for (const auto& listener : listeners_) Accept(listener.get());
-    for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { io_.run(); });
+    for (const auto& loop : loops_) loop->thread = std::thread([io = &loop->io] { io->run(); });
+    started_ = true;
   }
 
   size_t Stop(std::chrono::seconds drain) {
-    if (threads_.empty()) return 0;
+    if (!std::exchange(started_, false)) return 0;
     for (const auto& listener : listeners_) {
       asio::post(listener->acceptor.get_executor(), [acceptor = &listener->acceptor] {
         error_code ignored;
@@ -72,25 +81,33 @@ class HttpServer::Impl {
       });
     }
     const size_t left = connections_.StopAll(drain);
-    io_.stop();
-    for (std::thread& thread : threads_) thread.join();
-    threads_.clear();
+    for (const auto& loop : loops_) loop->io.stop();
+    for (const auto& loop : loops_) loop->thread.join();
     return left;
   }
 
   const ConnectionSet& connections() const { return connections_; }
 
  private:
+  // A thread and what it waits for. A connection stays with one of them: threads that share all of them hand each other
+  // every step, and wake each other for it.
+  struct Loop {
+    asio::io_context io{1};
+    // A batch that waits for the store is no work of asio's: without this the thread would end before its answer.
+    asio::executor_work_guard<asio::io_context::executor_type> until_stop{io.get_executor()};
+    std::thread thread;
+  };
   struct Listener {
-    Listener(asio::io_context& io, ListenerConfig from)
-        : config(std::move(from)), acceptor(asio::make_strand(io)), retry(acceptor.get_executor()) {}
+    Listener(asio::io_context* io, ListenerConfig from)
+        : config(std::move(from)), acceptor(*io), retry(acceptor.get_executor()) {}
     ListenerConfig config;
     tcp::acceptor acceptor;
     asio::steady_timer retry;
   };
 
   void Accept(Listener* listener) {
-    listener->acceptor.async_accept(asio::make_strand(io_), [this, listener](error_code error, tcp::socket socket) {
+    asio::io_context& in_turn = loops_[accepted_++ % loops_.size()]->io;
+    listener->acceptor.async_accept(in_turn, [this, listener](error_code error, tcp::socket socket) {
       if (connections_.stopping() || error == asio::error::operation_aborted) return;
       if (error) return AcceptLater(listener, error);
       Serve(*listener, std::move(socket));
@@ -119,11 +136,10 @@ class HttpServer::Impl {
   Metrics* metrics_;
   ConnectionSet connections_;
   asio::ssl::context tls_{(BoundHandshakes(), asio::ssl::context::tls_server)};
-  asio::io_context io_;
-  // A batch that waits for the store is no work of asio's: without this the threads would end before its answer.
-  asio::executor_work_guard<asio::io_context::executor_type> until_stop_{io_.get_executor()};
+  std::vector<std::unique_ptr<Loop>> loops_;  // the first one accepts
   std::vector<std::unique_ptr<Listener>> listeners_;
-  std::vector<std::thread> threads_;
+  size_t accepted_ = 0;  // used by the first loop only
+  bool started_ = false;
 };
 
 HttpServer::HttpServer(ConnectionLimits limits, Metrics* metrics)
