@@ -9,6 +9,7 @@ namespace {
 
 constexpr int64_t kPurgedAtOnce = 5000;  // rows of a table; ingest goes on in between
 constexpr size_t kAddedAtOnce = 8;       // connections of one statement: its tables are opened once for them
+constexpr size_t kMostWaiting = 8 * kAddedAtOnce;
 
 const std::string kReturned =
     " RETURNING kind, app_id, at_s, count, cause, outcome, app_version, endpoint, network, platform, server_error, "
@@ -85,12 +86,29 @@ CountedTables::CountedTables(Database* db)
                    "rotation, part FROM batches WHERE received_s < ? LIMIT ?)"),
       db_(db) {}
 
-void CountedTables::Add(const std::vector<CountedConnection>& connections) {
-  const CountedConnection* next = connections.data();
-  const CountedConnection* const end = next + connections.size();
+void CountedTables::Add(CountedConnection connection) {
+  rollups_.Add(connection.row);
+  waiting_.push_back(std::move(connection));
+  if (waiting_.size() == kMostWaiting) Flush();
+}
+
+void CountedTables::Flush() {
+  const CountedConnection* next = waiting_.data();
+  const CountedConnection* const end = next + waiting_.size();
   for (; end - next >= static_cast<ptrdiff_t>(kAddedAtOnce); next += kAddedAtOnce)
     AddSome(&add_many_, next, kAddedAtOnce);
-  for (; next != end; ++next) Add(*next);
+  for (; next != end; ++next) AddSome(&add_, next, 1);
+  waiting_.clear();
+}
+
+void CountedTables::Finish() {
+  Flush();
+  rollups_.Write();
+}
+
+void CountedTables::Forget() {
+  waiting_.clear();
+  rollups_.Forget();
 }
 
 void CountedTables::AddSome(Statement* add, const CountedConnection* first, size_t count) {
@@ -109,10 +127,11 @@ void CountedTables::AddSome(Statement* add, const CountedConnection* first, size
     add->TextInPlace(row.network).Int(row.platform).TextInPlace(row.server_error).Int(row.tag_set).Int(row.findings);
   }
   add->Execute();
-  for (const CountedConnection* at = first; at != first + count; ++at) rollups_.Add(at->row);
 }
 
 void CountedTables::DropConnectionOf(int64_t record) {
+  const auto is_of_it = [record](const CountedConnection& waiting) { return waiting.origin.record == record; };
+  if (std::any_of(waiting_.begin(), waiting_.end(), is_of_it)) Flush();
   const ScopedReset reset(&drop_);
   drop_.Int(record);
   while (drop_.Step()) rollups_.Remove(ConnectionAt(drop_));

@@ -37,9 +37,14 @@ class CountedTables {
  public:
   explicit CountedTables(Database* db);
 
-  void Add(const CountedConnection& connection) { AddSome(&add_, &connection, 1); }
-  void Add(const std::vector<CountedConnection>& connections);
+  // What is added may wait for company until Flush, which whoever reads `connections` calls before.
+  void Add(CountedConnection connection);
+  void Flush();
   void DropConnectionOf(int64_t record);
+
+  // The last thing before a transaction is committed, and the first after it was rolled back.
+  void Finish();
+  void Forget();
 
   // Deletes some of what ended before: connections, records, sessions without records, batches, sets of tags. True if
   // there may be more.
@@ -50,6 +55,7 @@ class CountedTables {
  private:
   void AddSome(Statement* add, const CountedConnection* first, size_t count);
 
+  std::vector<CountedConnection> waiting_;
   Rollups rollups_;
   Statement add_, add_many_, drop_, old_connections_, old_records_, old_sessions_, old_batches_;
   Database* db_;

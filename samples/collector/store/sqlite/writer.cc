@@ -27,6 +27,13 @@ StoredEnd EndOfSession(const Batch& batch, int64_t session, int64_t tag_set) {
   return end;
 }
 
+// What the first batch of a session contributes to it, unless some of it is not taken.
+int64_t Contribution(const Batch& batch) {
+  uint64_t sum = batch.connections.size();
+  for (const CloseTotalRecord& total : batch.close_totals) sum += total.count;
+  return static_cast<int64_t>(sum);
+}
+
 }  // namespace
 
 BatchWriter::BatchWriter(Database* db, uint32_t join_window_s, int64_t started_s, Metrics* metrics)
@@ -44,8 +51,8 @@ BatchWriter::BatchWriter(Database* db, uint32_t join_window_s, int64_t started_s
       add_session_(*db,
                    "INSERT INTO sessions (rotation, app_version, platform, sdk_version, end, end_confidence, code, "
                    "module, offset, report_id, uptime_ms, connections_opened, boot_id, machine_id, rotate_interval_ms, "
-                   "ended_s, heard_s, losses, tag_set, app_id, session_id, role, started_s) "
-                   "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+                   "ended_s, heard_s, losses, tag_set, app_id, session_id, role, started_s, "
+                   "contributed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
       update_session_(*db,
                       "UPDATE sessions SET rotation = ?, app_version = ?, platform = ?, sdk_version = ?, end = ?, "
                       "end_confidence = ?, code = ?, module = ?, offset = ?, report_id = ?, uptime_ms = ?, "
@@ -88,7 +95,10 @@ StoreVerdict BatchWriter::Apply(Batch* batch) {
   const std::string& app_id = batch->session.app_id;
   {
     const ScopedReset reset(&find_batch_);
-    find_batch_.Text(app_id).Blob(BytesOf(batch->key.session_id)).Int(batch->key.rotation).Int(batch->key.part);
+    find_batch_.TextInPlace(app_id)
+        .BlobInPlace(BytesOf(batch->key.session_id))
+        .Int(batch->key.rotation)
+        .Int(batch->key.part);
     if (find_batch_.Step()) {
       return find_batch_.TextAt(0) == BytesOf(batch->sha256) ? StoreVerdict::kDuplicate : StoreVerdict::kConflict;
     }
@@ -96,8 +106,11 @@ StoreVerdict BatchWriter::Apply(Batch* batch) {
   SessionRow session = FindSession(*batch);
   if (session.known && session.role != batch->session.role) return StoreVerdict::kConflict;
   if (!labels_.AdmitApp(app_id)) return StoreVerdict::kConflict;
-  add_batch_.Text(app_id).Blob(BytesOf(batch->key.session_id)).Int(batch->key.rotation).Int(batch->key.part);
-  add_batch_.Blob(BytesOf(batch->sha256)).Int(batch->received_unix_s).Execute();
+  add_batch_.TextInPlace(app_id)
+      .BlobInPlace(BytesOf(batch->key.session_id))
+      .Int(batch->key.rotation)
+      .Int(batch->key.part);
+  add_batch_.BlobInPlace(BytesOf(batch->sha256)).Int(batch->received_unix_s).Execute();
 
   labels_.Fold(batch);
   time_.now_s = batch->received_unix_s;
@@ -105,7 +118,7 @@ StoreVerdict BatchWriter::Apply(Batch* batch) {
   PutSession(*batch, &session, &touched);
   for (const ConnectionRecord& record : batch->connections) PutRecord(*batch, record, &session, &touched);
   PutCloseTotals(*batch, &session);
-  contribute_.Int(session.contributed).Int(session.id).Execute();
+  if (session.contributed != session.stored_contributed) contribute_.Int(session.contributed).Int(session.id).Execute();
   JudgeAdded(*batch, session, &touched);
   JudgeTouched(app_id, touched);
   JudgeSilentHosts();
@@ -114,7 +127,7 @@ StoreVerdict BatchWriter::Apply(Batch* batch) {
 
 void BatchWriter::Forget() {
   labels_.Forget();
-  counted_.rollups()->Forget();
+  counted_.Forget();
 }
 
 void BatchWriter::JudgeTouched(const std::string& app_id, const Touched& touched) {
@@ -174,6 +187,7 @@ void BatchWriter::JudgeSilentHosts() {
   const std::set<int64_t> suspected = std::move(suspected_hosts_);
   suspected_hosts_.clear();
   for (const int64_t session : suspected) {
+    counted_.Flush();
     silence_.Int(session).Step();
     const std::string app_id = silence_.TextAt(0);
     const bool host = silence_.IntAt(1) >= kSilentClients && silence_.IntAt(1) > silence_.IntAt(2);
@@ -190,12 +204,13 @@ BatchWriter::SessionRow BatchWriter::FindSession(const Batch& batch) {
   const std::string& app_id = batch.session.app_id;
   SessionRow row;
   const ScopedReset reset(&find_session_);
-  find_session_.Text(app_id).Blob(BytesOf(batch.key.session_id));
+  find_session_.TextInPlace(app_id).BlobInPlace(BytesOf(batch.key.session_id));
   row.known = find_session_.Step();
   if (!row.known) return row;
   row.id = find_session_.IntAt(0);
   row.role = find_session_.IntAt(1) == 0 ? Role::kClient : Role::kServer;
   row.contributed = find_session_.IntAt(2);
+  row.stored_contributed = row.contributed;
   row.rotation = find_session_.IntAt(3);
   row.end = find_session_.IntAt(4);
   row.replaced = find_session_.IntAt(5) != 0;
@@ -218,17 +233,18 @@ void BatchWriter::PutSession(const Batch& batch, SessionRow* row, Touched* touch
   row->tag_set = counted_.rollups()->TagSet(TagsOf(info), batch.received_unix_s);
   const int64_t ended_s = PlaceUnixS(batch, info.uptime_ms);
   Statement& put = row->known ? update_session_ : add_session_;
-  put.Int(batch.key.rotation).Text(info.app_version).Int(info.platform).Text(info.sdk_version);
-  put.Int(info.end).Int(info.end_confidence).Int(info.crash_code).Text(info.crash_module);
-  put.Int(static_cast<int64_t>(info.crash_offset)).Text(info.crash_report_id);
+  put.Int(batch.key.rotation).TextInPlace(info.app_version).Int(info.platform).TextInPlace(info.sdk_version);
+  put.Int(info.end).Int(info.end_confidence).Int(info.crash_code).TextInPlace(info.crash_module);
+  put.Int(static_cast<int64_t>(info.crash_offset)).TextInPlace(info.crash_report_id);
   put.Int(static_cast<int64_t>(info.uptime_ms)).Int(static_cast<int64_t>(info.connections_opened));
-  put.Blob(info.boot_id).Blob(info.machine_id).Int(info.rotate_interval_ms);
+  put.BlobInPlace(info.boot_id).BlobInPlace(info.machine_id).Int(info.rotate_interval_ms);
   put.Int(ended_s).Int(batch.received_unix_s).Int(static_cast<int64_t>(info.losses)).Int(row->tag_set);
   if (row->known) {
     put.Int(row->id).Execute();
   } else {
-    put.Text(info.app_id).Blob(BytesOf(batch.key.session_id)).Int(static_cast<int32_t>(info.role));
-    put.Int(PlaceUnixS(batch, 0)).Execute();
+    put.TextInPlace(info.app_id).BlobInPlace(BytesOf(batch.key.session_id)).Int(static_cast<int32_t>(info.role));
+    row->stored_contributed = Contribution(batch);
+    put.Int(PlaceUnixS(batch, 0)).Int(row->stored_contributed).Execute();
     row->id = db_->LastId();
   }
   if (client) {
@@ -381,8 +397,6 @@ void BatchWriter::JudgeAdded(const Batch& batch, const SessionRow& session, Touc
   const ScopedReset reset(&any_previous_);
   const bool any_previous = any_previous_.Int(session.id).Step();
   StoredEnd end = EndOfSession(batch, session.id, session.tag_set);
-  std::vector<CountedConnection> connections;
-  connections.reserve(added.size());
   for (const auto& [record, id] : added) {
     if (any_previous) {
       touched->Insert(record->token_hash, id);
@@ -395,9 +409,8 @@ void BatchWriter::JudgeAdded(const Batch& batch, const SessionRow& session, Touc
     end.view.ended_unix_s = EndedUnixS(batch, *record);
     end.view.record.evidence = record->evidence;
     end.view.record.open = record->open;
-    for (const CountedEnd& counted : JudgeAlone(end, time_)) connections.push_back(ConnectionOf(counted));
+    for (const CountedEnd& counted : JudgeAlone(end, time_)) counted_.Add(ConnectionOf(counted));
   }
-  counted_.Add(connections);
 }
 
 CountedConnection BatchWriter::ConnectionOf(const CountedEnd& counted) {

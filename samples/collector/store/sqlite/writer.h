@@ -36,7 +36,7 @@ class BatchWriter {
   bool PurgeSome(int64_t before_s) { return counted_.PurgeSome(before_s); }
 
   // The last thing before a transaction is committed, and the first after it was rolled back.
-  void Finish() { counted_.rollups()->Write(); }
+  void Finish() { counted_.Finish(); }
   void Forget();
 
  private:
@@ -45,6 +45,7 @@ class BatchWriter {
     int64_t id = 0;
     Role role = Role::kClient;
     int64_t contributed = 0;
+    int64_t stored_contributed = 0;  // what of it stands in the table
     int64_t rotation = -1;
     int64_t end = 0;
     bool replaced = false;
