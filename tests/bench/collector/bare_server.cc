@@ -78,6 +78,11 @@ int main(int argc, char** argv) {
   asio::ssl::context tls(asio::ssl::context::tls_server);
   tls.use_certificate_chain_file(argv[1]);
   tls.use_private_key_file(argv[2], asio::ssl::context::pem);
+  // As the collector's TLS is set up (http_stream.cc): a difference between the two is to be work, not settings.
+  SSL_CTX_set_num_tickets(tls.native_handle(), 0);
+  SSL_CTX_set_session_cache_mode(tls.native_handle(), SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_mode(tls.native_handle(), SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_read_ahead(tls.native_handle(), 1);
   tcp::acceptor acceptor(io, {asio::ip::address_v4::loopback(), 0});
   std::printf("%u\n", acceptor.local_endpoint().port());
   std::fflush(stdout);

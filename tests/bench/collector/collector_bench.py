@@ -10,7 +10,7 @@ collector_bench.py --collector PROGRAM --load PROGRAM --bare PROGRAM [--seconds 
                one, so the ratio stands also by processor time
   engine       the same rows in front of one node of ClickHouse (engine_rows.py)
   half load    how long answers take at half of the rate that was reached, by a schedule that does not wait. The load
-               shares the processors, and its 64 threads wait for them too: what the collector itself needs stands beside
+               shares the processors, and its threads wait for them too: what the collector itself needs stands beside
   hold         memory while so many TLS connections stay open and post
 """
 import argparse
@@ -33,6 +33,7 @@ from engine import BOUND  # the folder is found by engine_rows
 ROUNDS = 5
 ROWS_A_BATCH = 2000
 SERVERS = 16  # that send rows at once
+CLIENTS = 256  # that upload at once: fewer would wait for the disk together, and both processors with them
 PARTS = "sizes", "uploads", "rows", "engine", "hold"
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -111,12 +112,12 @@ class Bench:
         collector, _ = self.collector("uploads", *self.tls())
         bare = Server([self.options.bare, self.certificate, self.key], int)
         rates, seconds = {"collector": [], "bare": []}, []
-        self.load("uploads", collector.port, 1, 64, "FIRST")  # warms both up
-        self.load("uploads", bare.port, 1, 64, "FIRST")
+        self.load("uploads", collector.port, 1, CLIENTS, "FIRST")  # warms both up
+        self.load("uploads", bare.port, 1, CLIENTS, "FIRST")
         for _ in range(ROUNDS):
             for name, server in (("bare", bare), ("collector", collector)):
                 before = server.processor_s()
-                found = self.load("uploads", server.port, self.options.seconds, 64, "FIRST")
+                found = self.load("uploads", server.port, self.options.seconds, CLIENTS, "FIRST")
                 rates[name].append(found["answered"] / (server.processor_s() - before))
                 if name == "collector":
                     seconds.append(found["answered"] / found["seconds"])
@@ -129,7 +130,7 @@ class Bench:
         reached = statistics.median(seconds)
         row("uploads a second reached, load beside it", "%.0f" % reached, "")
         before = collector.answers_within()
-        half = self.load("uploads", collector.port, 2 * self.options.seconds, 64, "FIRST", reached / 2)
+        half = self.load("uploads", collector.port, 2 * self.options.seconds, CLIENTS, "FIRST", reached / 2)
         row("answers at half of that, handshake included, p50 / p99", "%.1f / %.1f ms" % (half["p50_ms"], half["p99_ms"]), "")
         within = {bound: count - before[bound] for bound, count in collector.answers_within().items()}
         p99 = min(bound for bound, count in within.items() if count >= 0.99 * max(within.values()))
