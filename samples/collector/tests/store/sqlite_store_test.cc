@@ -129,6 +129,39 @@ TEST_CASE_FIXTURE(SqliteFixture, "a batch that fails costs none of those that sh
   CHECK(Count("SELECT sum(count) FROM counts WHERE facet = 0 AND hours = 24 AND kind = 0") == 10);
 }
 
+TEST_CASE_FIXTURE(SqliteFixture, "what a session may contribute is counted over all of its batches") {
+  Batch batch = Make('a');
+  batch.close_totals = {{"", WHYDROP_CAUSE_CLIENT_CRASH, 99998, 0}};
+  batch.connections = {Record(1), Record(1)};  // one and the same
+  CHECK(Post(batch) == StoreVerdict::kAccepted);
+  batch = Make('a', 1);
+  batch.connections = {Record(2), Record(3)};
+  CHECK(Post(batch) == StoreVerdict::kAccepted);
+  CHECK(metrics.Get(Counter::kRecordsOverLimit) == 1);
+  batch = Make('a', 2);
+  batch.connections = {Record(4)};
+  CHECK(Post(batch) == StoreVerdict::kAccepted);
+  CHECK(metrics.Get(Counter::kRecordsOverLimit) == 2);
+  CHECK(Ask().connections == 100000);
+}
+
+TEST_CASE_FIXTURE(SqliteFixture,
+                  "players who heard nothing of a silent server tell that its machine is gone, in one batch too") {
+  Batch server = MakeServer('s', 'm', 'b');
+  server.connections = {OpenRecord(1, Id('t')), OpenRecord(2, Id('u'))};
+  CHECK(Post(server) == StoreVerdict::kAccepted);
+  now += 10;
+  // The writer looks for what time changed when it has answered, so before the second answer.
+  CHECK(Post(Make('x')) == StoreVerdict::kAccepted);
+  CHECK(Post(Make('y')) == StoreVerdict::kAccepted);
+  REQUIRE(Count("SELECT replaced FROM sessions WHERE role = 1") == static_cast<int64_t>(Replaced::kSilent));
+  Batch client = Make('c');
+  const std::string_view unanswered("\x08\x08\x18\x05\x20\x01\x48\x01\xb0\x03\xe8\x07", 12);  // its keepalive
+  client.connections = {Record(1, Id('t'), unanswered), Record(2, Id('u'), unanswered)};
+  CHECK(Post(client) == StoreVerdict::kAccepted);
+  CHECK(Count("SELECT replaced FROM sessions WHERE role = 1") == static_cast<int64_t>(Replaced::kHost));
+}
+
 TEST_CASE_FIXTURE(SqliteFixture, "batches that wait share a transaction") {
   constexpr int kBatches = 300;
   Database other(Path());
