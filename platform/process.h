@@ -44,6 +44,9 @@ bool NoRouteDrops(uint64_t* out);
 // The host's count of TCP segments that it would not send again, as a firewall of its own makes it. False: unknown.
 bool RefusedRetransmits(uint64_t* out);
 
+// How long the calling thread could have run since it began, and had no processor. False: unknown.
+bool WaitedForProcessorMs(uint64_t* out);
+
 // What main was given behind the program's name, in UTF-8 (Windows hands main another encoding).
 std::vector<std::string> ProgramArguments(int count, char** words);
 

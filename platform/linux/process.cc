@@ -125,6 +125,18 @@ bool RefusedRetransmits(uint64_t* out) {
   return ReadNetworkCounter("/proc/net/netstat", "TcpExt: ", "TCPRetransFail", out);
 }
 
+bool WaitedForProcessorMs(uint64_t* out) {
+  // Nanoseconds on a processor, nanoseconds of waiting for one, and how often.
+  std::string line;
+  if (!ReadProcLine("/proc/thread-self/schedstat", &line)) return false;
+  const char* at = line.c_str();
+  NextWord(&at);
+  const Word waited = NextWord(&at);
+  if (waited.size == 0) return false;
+  *out = strtoull(waited.text, nullptr, 10) / 1000000;
+  return true;
+}
+
 std::vector<std::string> ProgramArguments(int count, char** words) {
   return count > 1 ? std::vector<std::string>(words + 1, words + count) : std::vector<std::string>();
 }

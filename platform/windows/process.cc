@@ -86,6 +86,7 @@ bool OtherThreadsWereEnded() {
 }
 
 bool OutOfMemoryKills(uint64_t*) { return false; }  // Windows refuses memory instead of killing
+bool WaitedForProcessorMs(uint64_t*) { return false; }
 
 bool NoRouteDrops(uint64_t*) { return false; }
 bool RefusedRetransmits(uint64_t*) { return false; }

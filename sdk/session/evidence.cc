@@ -4,6 +4,7 @@
 
 #include "platform/clock.h"
 #include "session/session.h"
+#include "session/standstill.h"
 
 namespace whydrop {
 namespace {
@@ -12,8 +13,6 @@ using platform::Known;
 using platform::RouteFacts;
 using platform::SocketFacts;
 
-// A worker that did not tick for so long was not merely late: the process stood still.
-constexpr uint64_t kFrozenMs = 3000;
 // An end this soon after a freeze belongs to it.
 constexpr uint64_t kWakeMs = 1000;
 // An acknowledgement this old with data waiting: the close hides a silence that route and link may explain.

@@ -3,6 +3,7 @@
 #include "platform/crash_hooks.h"
 #include "platform/process.h"
 #include "session/session.h"
+#include "session/standstill.h"
 #include "session/worker.h"
 
 namespace whydrop {
@@ -14,14 +15,13 @@ constexpr uint64_t kSampleEvery = 8;
 constexpr uint64_t kModulesEvery = 20;
 constexpr uint64_t kSyncEvery = 120;
 
-constexpr uint64_t kSuspendMs = 1000;  // a gap that scheduling alone does not explain
-constexpr uint64_t kStallMs = 5000;    // what the next launch calls a hang
+constexpr uint64_t kStallMs = 5000;  // what the next launch calls a hang
 constexpr int64_t kClockStepMs = 1000;
 
 constexpr uint32_t kMaxLinks = 32;
 
-// What the system may write into the rings: an interface that flaps for days, or a machine that starves us every
-// second, must not push out what happened to the connections.
+// What the system may write into the rings: an interface that flaps for days, or a process that is stopped again and
+// again, must not push out what happened to the connections.
 constexpr uint64_t kNetworkEvery = 240;  // pulses, about a minute
 constexpr uint32_t kKeptSuspends = 64;   // of a session in the key ring; later ones go to the flow ring
 
@@ -74,6 +74,7 @@ void Worker::Pulse() {
     platform::WatchSessionEnd(OnSessionEnd);
     SeeHandlers();
     CountRefused();
+    StarvedMs();  // what comes from here on counts
   }
   if (pulses_ % kSampleEvery == 0) SampleSystem();
   writer.WriteThrough();
@@ -92,22 +93,32 @@ void Worker::PulseWhileWaiting(void* self) {
 }
 
 void Worker::SeeSuspend(uint64_t now_ms, uint64_t boot_ms) {
-  const uint64_t gap_ms = now_ms - pulse_ms_;
-  const uint64_t boot_gap_ms = boot_ms > pulse_boot_ms_ ? boot_ms - pulse_boot_ms_ : 0;
-  const uint64_t slept_ms = boot_gap_ms > gap_ms ? boot_gap_ms - gap_ms : 0;
-  const uint64_t length_ms = was_busy_ ? slept_ms : boot_gap_ms;
-  if (length_ms < kSuspendMs) return;
+  PulseGap gap;
+  gap.monotonic_ms = now_ms - pulse_ms_;
+  gap.boot_ms = boot_ms > pulse_boot_ms_ ? boot_ms - pulse_boot_ms_ : 0;
+  gap.was_busy = was_busy_;
+  if (StandstillOf(gap).length_ms != 0) gap.starved_ms = StarvedMs();
+  const Standstill standstill = StandstillOf(gap);
+  if (standstill.length_ms == 0) return;
   LifePage* life = session_->writer().life();
-  life->suspend_length_ms.store(length_ms, std::memory_order_relaxed);
+  life->suspend_length_ms.store(standstill.length_ms, std::memory_order_relaxed);
   life->suspend_end_ms.store(now_ms, std::memory_order_release);
-  suspended_since_heartbeat_ms_ += length_ms;
-  const auto length = static_cast<int64_t>(length_ms);
-  const auto slept = static_cast<int64_t>(slept_ms);
+  suspended_since_heartbeat_ms_ += standstill.length_ms;
+  const auto length = static_cast<int64_t>(standstill.length_ms);
+  const auto slept = static_cast<int64_t>(standstill.slept_ms);
   if (++suspends_ <= kKeptSuspends) {
     session_->writer().RecordKey(EventType::kSuspended, 0, length, slept);
   } else {
     session_->writer().RecordFlow(EventType::kSuspended, 0, length, slept);
   }
+}
+
+// How long this thread could run and had no processor, since the last look, which is at most a second older than the last
+// pulse.
+uint64_t Worker::StarvedMs() {
+  const uint64_t before_ms = waited_ms_;
+  if (!platform::WaitedForProcessorMs(&waited_ms_)) return 0;
+  return waited_ms_ - before_ms;
 }
 
 void Worker::SeeStall() {

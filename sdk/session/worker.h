@@ -75,6 +75,7 @@ class Worker {
   void StartPulse();
   void Pulse();
   void SeeSuspend(uint64_t now_ms, uint64_t boot_ms);
+  uint64_t StarvedMs();
   void SeeStall();
   void SeeClockStep(uint64_t boot_ms, int64_t unix_ms);
   void SeeHandlers();
@@ -115,6 +116,7 @@ class Worker {
   uint32_t suspends_ = 0;
   uint64_t pulse_ms_ = 0, pulse_boot_ms_ = 0;
   int64_t pulse_unix_ms_ = 0;
+  uint64_t waited_ms_ = 0;  // for a processor, in all, as of the last look
   uint64_t seen_heartbeat_ms_ = 0, suspended_since_heartbeat_ms_ = 0;
   uint64_t no_route_drops_ = 0;
   bool no_route_known_ = false;

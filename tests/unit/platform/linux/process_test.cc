@@ -3,15 +3,18 @@
 
 #include <doctest/doctest.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstring>
 #include <string>
+#include <thread>
 
 #include "platform/clock.h"
 #include "platform/identity.h"
@@ -64,6 +67,49 @@ TEST_CASE("the system's counters can be read") {
   CHECK(OutOfMemoryKills(&value));
   CHECK(NoRouteDrops(&value));
   CHECK(RefusedRetransmits(&value));
+}
+
+namespace {
+
+void StayOn(int processor) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(processor, &set);
+  REQUIRE(sched_setaffinity(0, sizeof set, &set) == 0);
+}
+
+uint64_t Waited() {
+  uint64_t waited_ms = 0;
+  REQUIRE(WaitedForProcessorMs(&waited_ms));
+  return waited_ms;
+}
+
+}  // namespace
+
+TEST_CASE("a thread knows how long it had no processor, which is no part of what it slept") {
+  constexpr uint64_t kSleepMs = 300;
+  const int processor = sched_getcpu();
+  std::atomic<bool> over{false};
+  std::thread other([&] {
+    StayOn(processor);
+    while (!over) {
+    }
+  });
+  std::thread([&] {
+    StayOn(processor);
+    const uint64_t before_ms = Waited();
+    const uint64_t deadline_ns = MonotonicNs() + uint64_t{60} * 1000000000;
+    while (Waited() < before_ms + 20 && MonotonicNs() < deadline_ns) {
+    }
+    CHECK(Waited() >= before_ms + 20);
+  }).join();
+  over = true;
+  other.join();
+  const uint64_t start_ns = MonotonicNs();
+  const uint64_t before_ms = Waited();
+  std::this_thread::sleep_for(std::chrono::milliseconds(kSleepMs));
+  const uint64_t waited_ms = Waited() - before_ms;
+  CHECK(waited_ms <= (MonotonicNs() - start_ns) / 1000000 - kSleepMs + 2);
 }
 
 TEST_CASE("exit hooks run at exit and at quick_exit") {
