@@ -1,5 +1,5 @@
 /* A first integration: one connection, one line each way, and a record of how it ended.
-   Try it: `nc -l 7000` in one terminal, `whydrop_minimal 127.0.0.1 7000` in another; then kill either of them. */
+   Try it: `nc -l -p 7000` in one terminal, `whydrop_minimal 127.0.0.1 7000` in another; then kill either of them. */
 #include <stdio.h>
 #include <string.h>
 
