@@ -91,7 +91,8 @@ class RowReader {
   int32_t I32() { return Number<int32_t>(); }
   std::string Text() { return std::string(TextView()); }
   std::string_view TextView() { return Take(Length()); }  // in the bytes that are read
-  std::string Fixed16() { return std::string(Take(16)); }
+  std::string Fixed16() { return std::string(Fixed16View()); }
+  std::string_view Fixed16View() { return Take(16); }
   // An app, and 16 bytes that name something of it.
   std::pair<std::string, std::string> AppAndKey() {
     std::string app_id = Text();

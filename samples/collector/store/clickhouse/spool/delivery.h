@@ -5,6 +5,9 @@
 #define WHYDROP_COLLECTOR_CLICKHOUSE_DELIVERY_H
 
 #include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "samples/collector/metrics.h"
 #include "samples/collector/store/clickhouse/engine/cluster.h"
@@ -26,6 +29,7 @@ class Delivery {
  private:
   // `again_s`: as of when its work is due anew; 0: as it was.
   void Send(Segment* segment, int64_t again_s, const QuerySettings& extra);
+  std::string DueAgain(const std::vector<std::string_view>& work, int64_t again_s);
 
   Cluster* const cluster_;
   Spool* const spool_;
