@@ -13,6 +13,7 @@
 
 #include "samples/collector/store/clickhouse/spool/spool.h"
 #include "samples/collector/tests/store/spool_rows.h"
+#include "tests/support/end_with_parent_linux.h"
 #include "tests/support/test_directory.h"
 
 using namespace whydrop;
@@ -203,8 +204,10 @@ TEST_CASE_FIXTURE(SpoolFixture, "whoever is killed leaves its lock, and whoever 
   int ready[2], go[2];
   REQUIRE(pipe(ready) == 0);
   REQUIRE(pipe(go) == 0);
+  const pid_t parent = getpid();
   const pid_t child = fork();
   if (child == 0) {
+    EndWithParent(parent);
     Metrics own;
     std::vector<Segment> none;
     Spool spool(directory, 1 << 20, &own, &none);
