@@ -12,7 +12,8 @@
 namespace whydrop::collector::clickhouse {
 namespace {
 
-constexpr ptrdiff_t kItemsAtOnce = 50000;          // with their rows in memory
+constexpr ptrdiff_t kItemsAtOnce = 25000;          // with their rows in memory
+constexpr size_t kBytesAtOnce = size_t{32} << 20;  // of verdicts
 constexpr size_t kItemsOfRound = 2000000;          // then others have their turn
 constexpr int64_t kAloneS = 60;                    // what a dead node alone has is not waited for longer
 constexpr uint64_t kNoRowsUs = kDayS * kSecondUs;  // an item without rows is given up
@@ -191,24 +192,26 @@ Judge::Result Judge::JudgeItems(const Of& of, std::vector<WorkItem> items, const
   // Keys that lie side by side are read together: all parts of all items cost one look at each row of the table.
   std::sort(items.begin(), items.end(), [](const WorkItem& a, const WorkItem& b) { return a.key < b.key; });
   Result all = Result::kDone;
+  Judged judged;
   const WorkItem* const end = items.data() + items.size();
   for (Items some{items.data(), items.data()}; some.begin_ != end; some.begin_ = some.end_) {
     if (!may_go_on()) return Result::kStop;
     some.end_ += std::min(kItemsAtOnce, end - some.begin_);
     while (some.end_ != end && some.end_->key == some.end_[-1].key) ++some.end_;
-    const Result result = JudgeKeys(of, some);
+    const Result result = JudgeKeys(of, some, &judged);
     if (result == Result::kStop) return result;
     if (result == Result::kWaits) all = result;
+    const bool is_full = judged.verdicts.bytes().size() >= kBytesAtOnce;
+    if ((is_full || some.end_ == end) && !Write(of, &judged)) return Result::kStop;
   }
   return all;
 }
 
-Judge::Result Judge::JudgeKeys(const Of& of, Items items) {
-  const auto [shard, node, asked_until_us, now_s] = of;
+Judge::Result Judge::JudgeKeys(const Of& of, Items items, Judged* judged) {
   // Who judges must know every row that was acknowledged before: of two that judge at once, the later sees both ends.
-  const Lag lag = cluster_->LagOf(node);
+  const Lag lag = cluster_->LagOf(of.node);
   if (!lag.reached) return Result::kStop;
-  const uint64_t until_us = std::min(asked_until_us, KnownUntilUs(lag, now_s));
+  const uint64_t until_us = std::min(of.until_us, KnownUntilUs(lag, of.now_s));
   std::vector<WorkKey> wanted;
   for (const WorkItem& item : items) {
     if (item.due_us < until_us && (wanted.empty() || wanted.back() != item.key)) wanted.push_back(item.key);
@@ -221,41 +224,42 @@ Judge::Result Judge::JudgeKeys(const Of& of, Items items) {
   };
   const std::vector<KeyRows> found = ReadEnds(cluster_->settings(), Local(cluster_->settings(), "records"),
                                               "(app_id, join_key) IN keys", ask, everywhere, &keys);
-  RowWriter verdicts, work, days;
-  std::vector<int64_t> touched;
-  std::vector<WorkKey> judged;
+  std::vector<WorkKey> done;
   for (const KeyRows& key : found) {
-    PutVerdicts(key, now_s, &verdicts, &work, &touched);
-    judged.emplace_back(key.app_id, key.join_key);
+    PutVerdicts(key, of.now_s, judged);
+    done.emplace_back(key.app_id, key.join_key);
   }
-  if (!found.empty()) cluster_->InsertAt(node, "verdicts", verdicts.Take());
-  PutLabels();
-  // Else the node could die with the verdicts, and leave its word behind that they are made.
-  if (!WaitForCopy(cluster_, shard, node)) return Result::kStop;
-
   std::vector<WorkKey> waiting;  // keys whose links cannot be followed yet
-  for (WorkKey& key : FollowLinks(node, KeyTable("link_key", wanted), now_s, &waiting)) {
-    judged.push_back(std::move(key));
-  }
-  const Result result = PutAllDone(items, std::move(judged), std::move(waiting), until_us, &work);
-  const int64_t touched_ms = MachineMs();
-  for (const int64_t at_s : touched) days.Day(at_s).U64(static_cast<uint64_t>(touched_ms));
-  const std::string touched_rows = days.Take(), work_rows = work.Take();
-  if (!touched_rows.empty()) cluster_->InsertAt(node, "days", touched_rows);
-  if (!work_rows.empty()) cluster_->InsertAt(node, "work", work_rows);
-  return result;
+  for (WorkKey& key : FollowLinks(of, KeyTable("link_key", wanted), &waiting)) done.push_back(std::move(key));
+  return PutAllDone(items, std::move(done), std::move(waiting), until_us, &judged->work);
 }
 
-Judge::Result Judge::PutAllDone(Items items, std::vector<WorkKey> judged, std::vector<WorkKey> waiting,
-                                uint64_t until_us, RowWriter* work) {
-  std::sort(judged.begin(), judged.end());
+// Many rows at once: each row costs the engine little, and each file that it makes of them much.
+bool Judge::Write(const Of& of, Judged* judged) {
+  const std::string verdicts = judged->verdicts.Take(), work = judged->work.Take();
+  if (!verdicts.empty()) cluster_->InsertAt(of.node, "verdicts", verdicts);
+  PutLabels();
+  // Else the node could die with the verdicts, and leave its word behind that they are made.
+  if (!WaitForCopy(cluster_, of.shard, of.node)) return false;
+  RowWriter days;
+  const int64_t touched_ms = MachineMs();
+  for (const int64_t at_s : judged->touched) days.Day(at_s).U64(static_cast<uint64_t>(touched_ms));
+  judged->touched.clear();
+  if (!days.bytes().empty()) cluster_->InsertAt(of.node, "days", days.Take());
+  if (!work.empty()) cluster_->InsertAt(of.node, "work", work);
+  return true;
+}
+
+Judge::Result Judge::PutAllDone(Items items, std::vector<WorkKey> done, std::vector<WorkKey> waiting, uint64_t until_us,
+                                RowWriter* work) {
+  std::sort(done.begin(), done.end());
   std::sort(waiting.begin(), waiting.end());
   const auto has = [](const std::vector<WorkKey>& keys, const WorkKey& key) {
     return std::binary_search(keys.begin(), keys.end(), key);
   };
   Result result = Result::kDone;
   for (const WorkItem& item : items) {
-    const bool missing = !has(judged, item.key);
+    const bool missing = !has(done, item.key);
     const bool waits = item.due_us >= until_us || has(waiting, item.key);
     if (missing || waits) result = Result::kWaits;
     if (waits || (missing && item.due_us + kNoRowsUs > until_us)) continue;
@@ -276,13 +280,12 @@ void Judge::PutLabels() {
   }
 }
 
-std::vector<WorkKey> Judge::FollowLinks(Node* node, const ExternalTable& keys, int64_t now_s,
-                                        std::vector<WorkKey>* waiting) {
+std::vector<WorkKey> Judge::FollowLinks(const Of& of, const ExternalTable& keys, std::vector<WorkKey>* waiting) {
   const std::string answer =
-      node->Ask("SELECT app_id, link_key, max(number), groupUniqArrayIf(join_key, number = 0) FROM " +
-                    Local(cluster_->settings(), "links") +
-                    " WHERE (app_id, link_key) IN keys GROUP BY app_id, link_key FORMAT RowBinary",
-                {}, &keys);
+      of.node->Ask("SELECT app_id, link_key, max(number), groupUniqArrayIf(join_key, number = 0) FROM " +
+                       Local(cluster_->settings(), "links") +
+                       " WHERE (app_id, link_key) IN keys GROUP BY app_id, link_key FORMAT RowBinary",
+                   {}, &keys);
   if (answer.empty()) return {};
   // Who judges the other connection may ask any node for what links the two.
   const bool may_follow = cluster_->AnswersBehindS() == 0;
@@ -295,7 +298,7 @@ std::vector<WorkKey> Judge::FollowLinks(Node* node, const ExternalTable& keys, i
     for (const std::string& join_key : row.Fixed16s()) {
       if (!attempted || !may_follow) continue;
       RowWriter& rows = work[HashOf(join_key) % cluster_->shards()];
-      rows.Day(now_s).U64(stamps_->Next(now_s)).Text(key.first).Fixed16(join_key).U32(owner_).U8(0);
+      rows.Day(of.now_s).U64(stamps_->Next(of.now_s)).Text(key.first).Fixed16(join_key).U32(owner_).U8(0);
     }
     (may_follow ? &followed : waiting)->push_back(key);
   }
@@ -304,23 +307,22 @@ std::vector<WorkKey> Judge::FollowLinks(Node* node, const ExternalTable& keys, i
   return followed;
 }
 
-void Judge::PutVerdicts(const KeyRows& key, int64_t now_s, RowWriter* verdicts, RowWriter* work,
-                        std::vector<int64_t>* days) {
+void Judge::PutVerdicts(const KeyRows& key, int64_t now_s, Judged* out) {
   std::vector<Counted> counted = CountKey(key, {now_s, join_window_s_});
   const uint64_t version = uint64_t{key.rows.size() + key.attempts} << 32 | static_cast<uint32_t>(now_s);
   std::set<int64_t> due;
   for (size_t i = 0; i < key.rows.size(); ++i) {
     std::string& server_error = counted[i].joined.server_error;
     server_error = labels_.FoldServerError(key.app_id, std::move(server_error));
-    PutVerdict(key.rows[i], counted[i], version, verdicts);
+    PutVerdict(key.rows[i], counted[i], version, &out->verdicts);
     if (counted[i].again_s > now_s) due.insert(counted[i].again_s);
     const int64_t at_s = key.rows[i].end.view.ended_unix_s;
     const bool known =
-        std::any_of(days->begin(), days->end(), [&](int64_t day) { return day / kDayS == at_s / kDayS; });
-    if (!known) days->push_back(at_s);
+        std::any_of(out->touched.begin(), out->touched.end(), [&](int64_t day) { return day / kDayS == at_s / kDayS; });
+    if (!known) out->touched.push_back(at_s);
   }
   for (const int64_t at_s : due) {
-    work->Day(at_s)
+    out->work.Day(at_s)
         .U64(static_cast<uint64_t>(at_s) * kSecondUs)
         .Text(key.app_id)
         .Fixed16(key.join_key)

@@ -55,18 +55,25 @@ class Judge {
     uint64_t until_us = 0;  // the node has what is due before
     int64_t now_s = 0;
   };
+  // What is to be written of it.
+  struct Judged {
+    RowWriter verdicts, work;
+    std::vector<int64_t> touched;  // a moment of each day that verdicts are of
+  };
 
   bool RoundOfShard(size_t shard, int64_t now_s, int64_t sent_since_s, WhoseWork whose, const MayGoOnFn& may_go_on);
   Result JudgeItems(const Of& of, std::vector<WorkItem> items, const MayGoOnFn& may_go_on);
-  Result JudgeKeys(const Of& of, Items items);
+  Result JudgeKeys(const Of& of, Items items, Judged* judged);
+  // False: no other node has it yet.
+  bool Write(const Of& of, Judged* judged);
   // Says of those items that nothing keeps that they are done.
-  static Result PutAllDone(Items items, std::vector<WorkKey> judged, std::vector<WorkKey> waiting, uint64_t until_us,
+  static Result PutAllDone(Items items, std::vector<WorkKey> done, std::vector<WorkKey> waiting, uint64_t until_us,
                            RowWriter* work);
   void PutLabels();
   // Has the connections judged again that other batches of their session speak of. Returns the keys that are link keys;
   // those of them whose turn has not come are put into `waiting` instead.
-  std::vector<WorkKey> FollowLinks(Node* node, const ExternalTable& keys, int64_t now_s, std::vector<WorkKey>* waiting);
-  void PutVerdicts(const KeyRows& key, int64_t now_s, RowWriter* verdicts, RowWriter* work, std::vector<int64_t>* days);
+  std::vector<WorkKey> FollowLinks(const Of& of, const ExternalTable& keys, std::vector<WorkKey>* waiting);
+  void PutVerdicts(const KeyRows& key, int64_t now_s, Judged* out);
 
   Cluster* const cluster_;
   Stamps* const stamps_;
