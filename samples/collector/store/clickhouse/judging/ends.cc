@@ -162,6 +162,10 @@ ExternalTable KeyTable(const std::string& column, const std::vector<std::pair<st
   return table;
 }
 
+std::string OfKeys(const std::string& column) {
+  return column + " IN (SELECT " + column + " FROM keys) WHERE (app_id, " + column + ") IN keys";
+}
+
 std::vector<KeyRows> ReadEnds(const Settings& settings, const std::string& table, const std::string& where,
                               const AskFn& ask, const AskFn& ask_everywhere, const ExternalTable* keys) {
   const std::string answer = ask(std::string("SELECT ") + kColumns + " FROM " + table + " PREWHERE " + where +

@@ -223,7 +223,7 @@ Judge::Result Judge::JudgeKeys(const Of& of, Items items, Judged* judged) {
     return cluster_->Ask(sql, table);
   };
   const std::vector<KeyRows> found = ReadEnds(cluster_->settings(), Local(cluster_->settings(), "records"),
-                                              "(app_id, join_key) IN keys", ask, everywhere, &keys);
+                                              OfKeys("join_key"), ask, everywhere, &keys);
   std::vector<WorkKey> done;
   for (const KeyRows& key : found) {
     PutVerdicts(key, of.now_s, judged);
@@ -283,8 +283,8 @@ void Judge::PutLabels() {
 std::vector<WorkKey> Judge::FollowLinks(const Of& of, const ExternalTable& keys, std::vector<WorkKey>* waiting) {
   const std::string answer =
       of.node->Ask("SELECT app_id, link_key, max(number), groupUniqArrayIf(join_key, number = 0) FROM " +
-                       Local(cluster_->settings(), "links") +
-                       " WHERE (app_id, link_key) IN keys GROUP BY app_id, link_key FORMAT RowBinary",
+                       Local(cluster_->settings(), "links") + " PREWHERE " + OfKeys("link_key") +
+                       " GROUP BY app_id, link_key FORMAT RowBinary",
                    {}, &keys);
   if (answer.empty()) return {};
   // Who judges the other connection may ask any node for what links the two.
