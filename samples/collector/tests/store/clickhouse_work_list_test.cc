@@ -79,3 +79,16 @@ TEST_CASE_FIXTURE(WorkListFixture, "a clock that was set back hides no work") {
   Reach(kNowS, kNowS);
   CHECK(Look(Begin(kNowS - 3600), kNowS - 3610, kNowS - 3720) == 0);
 }
+
+TEST_CASE_FIXTURE(WorkListFixture, "what others left waits until a round for it has reached its end") {
+  const WorkList::Round round = Begin(kNowS);
+  REQUIRE(round.whose == WhoseWork::kOwnAndLeft);
+  CHECK(list.LeftWaits(0));
+  list.Reached(0, round, Us(kNowS - 1));
+  CHECK(list.LeftWaits(0));
+  list.Reached(0, round, Us(kNowS));
+  CHECK_FALSE(list.LeftWaits(0));
+  // Old rows of whomever.
+  Begin(kNowS, kNowS - 500);
+  CHECK(list.LeftWaits(0));
+}

@@ -185,7 +185,7 @@ bool Judge::RoundOfShard(size_t shard, int64_t now_s, int64_t sent_since_s, Whos
     if (clean) work_list_.Reached(shard, round, part.to_us);
   }
   if (clean) work_list_.Reached(shard, round, of.until_us);
-  return clean;
+  return clean && !work_list_.LeftWaits(shard);
 }
 
 Judge::Result Judge::JudgeItems(const Of& of, std::vector<WorkItem> items, const MayGoOnFn& may_go_on) {

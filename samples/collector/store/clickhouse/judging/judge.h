@@ -30,8 +30,9 @@ class Judge {
   uint32_t owner() const { return owner_; }
 
   // Judges what is due, for as long as it `may_go_on`, which is asked again and again and may wait. True if nothing of
-  // it waits any more: of own work that is all that was in the engine before. `sent_since_s`: rows were sent since the
-  // last round that was clean, of which the oldest were received then; INT64_MAX: none were. Throws StoreError.
+  // it waits any more: of own work that is all that was in the engine before, of what others left all that was there
+  // when it was looked for last. `sent_since_s`: rows were sent since the last round that was clean, of which the
+  // oldest were received then; INT64_MAX: none were. Throws StoreError.
   using MayGoOnFn = std::function<bool()>;
   bool Round(int64_t now_s, int64_t sent_since_s, WhoseWork whose, const MayGoOnFn& may_go_on);
 

@@ -34,7 +34,7 @@ WorkList::WorkList(const Settings& settings, uint32_t owner, int64_t started_s)
     : settings_(settings), owner_(owner), first_us_(MomentUs(started_s - kFirstLookS)) {}
 
 WorkList::Round WorkList::Begin(size_t shard, uint64_t to_us, int64_t sent_since_s, WhoseWork whose) {
-  while (marks_.size() <= shard) marks_.push_back({first_us_, first_us_, {}, {}});
+  while (marks_.size() <= shard) marks_.push_back({first_us_, first_us_, true, {}, {}});
   Mark& mark = marks_[shard];
   mark.begun = Clock::now();
   const uint64_t sent_us = sent_since_s == INT64_MAX ? UINT64_MAX : MomentUs(sent_since_s);
@@ -42,8 +42,9 @@ WorkList::Round WorkList::Begin(size_t shard, uint64_t to_us, int64_t sent_since
   // A clock that was set back gives earlier moments to new work.
   mark.own_us = std::min({mark.own_us, sent_us, Before(to_us, kOwnAgainUs)});
   mark.left_us = std::min({mark.left_us, sent_us, Before(to_us, kLeftAgainUs)});
+  if (whose == WhoseWork::kOwn && mark.begun < mark.look_next && !may_be_others) return {whose, {mark.own_us, to_us}};
+  mark.left_waits = true;
   if (whose == WhoseWork::kAll) return {whose, {0, to_us}};
-  if (mark.begun < mark.look_next && !may_be_others) return {WhoseWork::kOwn, {mark.own_us, to_us}};
   mark.look_next = mark.begun + kLookEvery;
   return {WhoseWork::kOwnAndLeft, {std::min(mark.left_us, mark.own_us), to_us}};
 }
@@ -53,6 +54,7 @@ void WorkList::Reached(size_t shard, const Round& round, uint64_t until_us) {
   mark.own_us = std::max(mark.own_us, Before(until_us, kOwnAgainUs));
   if (round.whose == WhoseWork::kOwn) return;
   mark.left_us = std::max(mark.left_us, Before(until_us, kLeftAgainUs));
+  mark.left_waits = until_us != round.span.to_us;
   const auto now = Clock::now();
   mark.look_next = std::max(mark.look_next, now + kTimesTheLook * (now - mark.begun));
 }

@@ -47,6 +47,8 @@ class WorkList {
   Round Begin(size_t shard, uint64_t to_us, int64_t sent_since_s, WhoseWork whose);
   // Nothing of the round waits that became due before `until_us`.
   void Reached(size_t shard, const Round& round, uint64_t until_us);
+  // What others left waited when it was looked for last, perhaps.
+  bool LeftWaits(size_t shard) const { return marks_[shard].left_waits; }
 
   // The parts of a round, the oldest first.
   std::vector<WorkSpan> Parts(Node* node, const Round& round);
@@ -59,6 +61,7 @@ class WorkList {
   struct Mark {
     uint64_t own_us = 0;   // no own work waits that became due before
     uint64_t left_us = 0;  // nor what others have left
+    bool left_waits = true;
     Clock::time_point begun, look_next;
   };
 
