@@ -18,8 +18,12 @@ namespace {
 // changed.
 constexpr size_t kMaxBatchesPerCommit = 500;
 constexpr std::chrono::milliseconds kLongestTransaction{250};  // then it takes no more
-constexpr std::chrono::milliseconds kCommitEvery{50};          // while batches come together
-constexpr size_t kManyRecords = 8 * 1024;                      // so many need no company
+// Where batches come together the next transaction begins so long after the last one, or so many times of what that one
+// took: the more of its time the writer needs, the more company saves.
+constexpr std::chrono::milliseconds kCommitEvery{50};
+constexpr std::chrono::milliseconds kBusyCommitEvery{100};
+constexpr int kTimesOfTransaction = 8;
+constexpr size_t kManyRecords = 8 * 1024;  // so many need no company
 constexpr int64_t kPurgeEveryS = 3600;
 constexpr std::chrono::seconds kReviewEvery{1};
 
@@ -71,6 +75,7 @@ void SqliteStore::Stop() {
 
 void SqliteStore::WriteLoop() {
   bool shared = false;  // the last commit
+  Clock::duration pace = kCommitEvery;
   for (;;) {
     {
       std::unique_lock<std::mutex> lock(mutex_);
@@ -78,13 +83,15 @@ void SqliteStore::WriteLoop() {
         wake_.wait_for(lock, kReviewEvery, [this] { return stopping_ || !waiting_.empty(); });
       // Where several came at once, more are on their way.
       if (shared && !waiting_.empty())
-        wake_.wait_until(lock, transaction_began_ + kCommitEvery, [this] { return IsWorthCommit(); });
+        wake_.wait_until(lock, transaction_began_ + pace, [this] { return IsWorthCommit(); });
       if (stopping_ && waiting_.empty()) return;
     }
     std::vector<PendingBatch> group;
     transaction_began_ = Clock::now();
     if (TakeWaiting(&group)) Commit(&group);
     shared = group.size() > 1;
+    pace = std::clamp<Clock::duration>(kTimesOfTransaction * (Clock::now() - transaction_began_), kCommitEvery,
+                                       kBusyCommitEvery);
     Answer(group);
     Purge();
     Review();

@@ -43,7 +43,7 @@ BatchWriter::BatchWriter(Database* db, uint32_t join_window_s, int64_t started_s
       labels_(db, metrics),
       counted_(db),
       find_batch_(*db, "SELECT sha256 FROM batches WHERE app_id = ? AND session_id = ? AND rotation = ? AND part = ?"),
-      add_batch_(*db, "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?)"),
+      add_batch_(*db, "INSERT OR IGNORE INTO batches VALUES (?, ?, ?, ?, ?, ?)"),
       find_session_(*db,
                     "SELECT id, role, contributed, rotation, end, replaced, ended_s, app_version, platform, tag_set, "
                     "(SELECT max(number) FROM records WHERE session = sessions.id) "
@@ -93,24 +93,12 @@ BatchWriter::BatchWriter(Database* db, uint32_t join_window_s, int64_t started_s
 
 StoreVerdict BatchWriter::Apply(Batch* batch) {
   const std::string& app_id = batch->session.app_id;
-  {
-    const ScopedReset reset(&find_batch_);
-    find_batch_.TextInPlace(app_id)
-        .BlobInPlace(BytesOf(batch->key.session_id))
-        .Int(batch->key.rotation)
-        .Int(batch->key.part);
-    if (find_batch_.Step()) {
-      return find_batch_.TextAt(0) == BytesOf(batch->sha256) ? StoreVerdict::kDuplicate : StoreVerdict::kConflict;
-    }
-  }
   SessionRow session = FindSession(*batch);
   if (session.known && session.role != batch->session.role) return StoreVerdict::kConflict;
   if (!labels_.AdmitApp(app_id)) return StoreVerdict::kConflict;
-  add_batch_.TextInPlace(app_id)
-      .BlobInPlace(BytesOf(batch->key.session_id))
-      .Int(batch->key.rotation)
-      .Int(batch->key.part);
-  add_batch_.BlobInPlace(BytesOf(batch->sha256)).Int(batch->received_unix_s).Execute();
+  add_batch_.TextInPlace(app_id).BlobInPlace(BytesOf(batch->key.session_id)).Int(batch->key.rotation);
+  add_batch_.Int(batch->key.part).BlobInPlace(BytesOf(batch->sha256)).Int(batch->received_unix_s).Execute();
+  if (db_->Changes() == 0) return IsKnown(*batch) ? StoreVerdict::kDuplicate : StoreVerdict::kConflict;
 
   labels_.Fold(batch);
   time_.now_s = batch->received_unix_s;
@@ -123,6 +111,14 @@ StoreVerdict BatchWriter::Apply(Batch* batch) {
   JudgeTouched(app_id, touched);
   JudgeSilentHosts();
   return StoreVerdict::kAccepted;
+}
+
+// As it is, of a batch whose id is known.
+bool BatchWriter::IsKnown(const Batch& batch) {
+  const ScopedReset reset(&find_batch_);
+  find_batch_.TextInPlace(batch.session.app_id).BlobInPlace(BytesOf(batch.key.session_id));
+  return find_batch_.Int(batch.key.rotation).Int(batch.key.part).Step() &&
+         find_batch_.TextAt(0) == BytesOf(batch.sha256);
 }
 
 void BatchWriter::Forget() {

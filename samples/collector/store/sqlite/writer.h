@@ -72,6 +72,7 @@ class BatchWriter {
     }
   };
 
+  bool IsKnown(const Batch& batch);
   SessionRow FindSession(const Batch& batch);
   void PutSession(const Batch& batch, SessionRow* row, Touched* touched);
   void MarkReplaced(const Batch& batch, int64_t session, Touched* touched);
