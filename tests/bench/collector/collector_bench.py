@@ -1,7 +1,7 @@
 """Loads the collector and prints ratios that were measured in one run; they are no test and judge nothing.
 
-collector_bench.py --collector PROGRAM --load PROGRAM --bare PROGRAM [--seconds N] [--rows N] [--hold SECONDS] [--connections N]
-                   [--only NAME]
+collector_bench.py --collector PROGRAM --load PROGRAM --bare PROGRAM [--seconds N] [--rows N] [--engine-rows N] [--hold SECONDS]
+                   [--connections N] [--only NAME]
 
   uploads      each with a full TLS handshake (ECDSA P-256), by the processor time of the server: against a bare handler of
                the same HTTP library, in turns
@@ -60,6 +60,10 @@ class Server:
     def resident_mib(self):
         with open("/proc/%d/statm" % self.process.pid) as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE") / 2**20
+
+    def peak_mib(self):
+        with open("/proc/%d/status" % self.process.pid) as file:
+            return int(re.search(r"VmHWM:\s+(\d+)", file.read()).group(1)) / 2**10
 
     def answers_within(self):
         """Of a collector: how many answers took at most so many seconds, from the last byte of a batch on."""
@@ -162,7 +166,7 @@ class Bench:
         row("bytes of the store a row", "%.0f" % statistics.median(sizes), "")
 
     def engine(self):
-        print_engine_rows(self, row, max(1, self.options.rows // ROWS_A_BATCH), ROWS_A_BATCH, SERVERS)
+        print_engine_rows(self, row, max(1, self.options.engine_rows // ROWS_A_BATCH), ROWS_A_BATCH, SERVERS)
 
     def bulk_insert(self, store):
         """What SQLite takes to insert every row of the store into the same empty tables, in one transaction: seconds,
@@ -226,6 +230,7 @@ def main():
         parser.add_argument("--" + name, required=True)
     parser.add_argument("--seconds", type=float, default=4, help="of each turn of the uploads")
     parser.add_argument("--rows", type=int, default=200000)
+    parser.add_argument("--engine-rows", type=int, default=4000000)
     parser.add_argument("--hold", type=float, default=60, help="seconds, 0: not")
     parser.add_argument("--connections", type=int, default=10000)
     parser.add_argument("--only", choices=PARTS)

@@ -1,6 +1,7 @@
 """Rows into one node of Debian's ClickHouse, for collector_bench.py: the collector's whole way, from the servers' batches
 over the spool to the engine's tables, against the engine's own bulk insert of the very rows that it wrote there, into the
-same tables, in RowBinary from a file, one insert for each table.
+same tables, in RowBinary from memory, one insert for each table, with nothing beside it. So many rows that it does not
+count for much that the last block waits for its time.
 """
 import os
 import statistics
@@ -26,7 +27,7 @@ class EngineRows:
     def measure(self, run):
         """`run(store URL)` sends batches and returns when all are acknowledged: what the load says of them, and the
         collector, which still runs. Yields for each of three turns: rows a second until they are acknowledged, in the
-        engine, and judged, and those of the bulk insert."""
+        engine, and judged, and those of the bulk insert; the collector's memory at most, and bytes of the tables a row."""
         self.engine.start()
         try:
             for turn in range(3):
@@ -39,10 +40,15 @@ class EngineRows:
         rows, begun = found["rows"], time.monotonic() - found["seconds"]
         stored_s = self.wait("SELECT count() FROM %s.records" % database, rows) - begun
         judged_s = self.wait("SELECT uniqExact(row_id) FROM %s.verdicts" % database, rows) - begun
+        peak_mib = collector.peak_mib()
         collector.stop()
+        self.wait("SELECT count() = 0 FROM system.merges", 1)  # the bulk insert has the engine for itself
+        stored = int(self.node.ask("SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND database = '%s' AND table IN "
+                                   "('records', 'verdicts', 'sessions')" % database))
         bulk_s = self.bulk_insert(database)
         self.node.ask("DROP DATABASE " + database)
-        return tuple(rows / seconds for seconds in (found["seconds"], stored_s, judged_s, bulk_s))
+        rates = [rows / seconds for seconds in (found["seconds"], stored_s, judged_s, bulk_s)]
+        return (*rates, peak_mib, stored / rows)
 
     def wait(self, sql, wanted):
         deadline = time.monotonic() + WAIT_S
@@ -83,8 +89,11 @@ def print_engine_rows(bench, row, batches, rows_a_batch, servers):
         collector = bench.collector("engine", url=url)[0]
         return bench.load("rows", collector.port, batches, rows_a_batch, servers, "FIRST"), collector
 
-    turns = list(measured.measure(run))
-    row("rows a second, ClickHouse's own bulk insert", "%.0f" % statistics.median(turn[-1] for turn in turns), "")
-    for place, until, bar in ((0, "acknowledged", ""), (1, "in the engine", "0.7"), (2, "judged there", "")):
-        row("rows a second, collector, until they are " + until, "%.0f" % statistics.median(turn[place] for turn in turns), "")
-        row("**ratio**", "%.2f" % statistics.median(turn[place] / turn[-1] for turn in turns), bar)
+    turns = list(zip(*measured.measure(run)))
+    bulk = turns[3]
+    row("rows a second, ClickHouse's own bulk insert", "%.0f" % statistics.median(bulk), "")
+    for rates, until, bar in zip(turns, ("acknowledged", "in the engine", "judged there"), ("", "0.7", "")):
+        row("rows a second, collector, until they are " + until, "%.0f" % statistics.median(rates), "")
+        row("**ratio**", "%.2f" % statistics.median(rate / own for rate, own in zip(rates, bulk)), bar)
+    row("memory of the collector meanwhile, at most", "%.0f MiB" % max(turns[4]), "")
+    row("bytes of the engine's tables a row, verdict included", "%.0f" % statistics.median(turns[5]), "")
