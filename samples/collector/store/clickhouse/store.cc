@@ -51,7 +51,7 @@ void ClickHouseStore::Open() {
 void ClickHouseStore::StartToServe() {
   std::vector<Segment> found;
   spool_ = std::make_unique<Spool>(settings_.spool, uint64_t{settings_.spool_mb} << 20, metrics_, &found);
-  delivery_ = std::make_unique<Delivery>(&cluster_, spool_.get(), &stamps_, metrics_);
+  delivery_ = std::make_unique<Delivery>(&cluster_, spool_.get(), judge_.owner(), &stamps_, metrics_);
   sent_ = std::make_unique<SentSegments>(&cluster_, spool_.get(), delivery_.get());
   judge_.Learn(labels_);
   sender_ = std::make_unique<Sender>(&cluster_, &tables_, spool_.get(), delivery_.get(), sent_.get(), std::move(found),
@@ -99,7 +99,7 @@ StoreHealth ClickHouseStore::Health() {
   health.why_not = writer_->trouble();
   health.ready = health.why_not.empty();
   health.newest_report_s = state.newest_report_s;
-  health.complete_until_s = std::min({state.complete_until_s, not_sent_s - 1, not_judged_s - 1});
+  health.complete_until_s = std::min({state.complete_until_s, not_sent_s - 1, not_judged_s - 1, now_()});
   return health;
 }
 

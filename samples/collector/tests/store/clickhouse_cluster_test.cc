@@ -112,6 +112,11 @@ class AnsweringNode : public SilentNode {
     const std::lock_guard<std::mutex> lock(mutex_);
     return !inserts_.empty();
   }
+  // Lines and bodies.
+  std::string TakeInserts() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return std::exchange(inserts_, "");
+  }
   bool WaitForInsert(const std::string& table) {
     std::unique_lock<std::mutex> lock(mutex_);
     return changed_.wait_for(lock, kSoon,
@@ -151,7 +156,8 @@ class AnsweringNode : public SilentNode {
     const char* status = "200 OK";
     {
       const std::lock_guard<std::mutex> lock(mutex_);
-      if (line.find("INSERT") != std::string::npos) inserts_ += line + "\n";
+      if (line.find("INSERT") != std::string::npos)
+        inserts_ += line + "\n" + request.substr(request.find("\r\n\r\n")) + "\n";
       const bool is_long = request.find(kLong) != std::string::npos;
       const bool is_short = request.find("SELECT 1") != std::string::npos;
       if (mood_ == Mood::kAway || request.find("system.columns") != std::string::npos) ++checks_;
@@ -308,7 +314,7 @@ TEST_CASE("a segment that cannot be read is set aside, and holds up no other") {
   std::vector<Segment> found;
   {
     Spool spool(directory.path(), 1 << 20, &metrics, &found);
-    Delivery delivery(&cluster, &spool, &stamps, &metrics);
+    Delivery delivery(&cluster, &spool, 7, &stamps, &metrics);
     SentSegments sent(&cluster, &spool, &delivery);
     TableCheck tables(&cluster, false);
     const auto append = [&spool](Table table) {
@@ -333,6 +339,40 @@ TEST_CASE("a segment that cannot be read is set aside, and holds up no other") {
     CHECK(sent.count() == 2);
     CHECK(spool.bytes() == 0);
   }
+}
+
+TEST_CASE("what another collector may have sent is to be taken anyway, and its work is one's own") {
+  const TestDirectory directory;
+  AnsweringNode good;
+  Cluster cluster(ParseUrl("http://" + good.host() + "/drops"));
+  Metrics metrics;
+  Stamps stamps;
+  std::vector<Segment> found;
+  Spool spool(directory.path(), 1 << 20, &metrics, &found);
+  Delivery delivery(&cluster, &spool, 7, &stamps, &metrics);
+  const auto work = [](uint64_t due_us, uint32_t owner) {
+    return RowWriter().Day(1700000000).U64(due_us).Text("game").Fixed16("key").U32(owner).U8(0).Take();
+  };
+  SpooledBatch batch;
+  batch.Add(Table::kWork, 7, work(1700000000000000, 9));
+  spool.Append({batch});
+  Segment segment = spool.Close();
+  const auto has = [](const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+  };
+  delivery.Send(&segment);
+  std::string sent = good.TakeInserts();
+  CHECK(has(sent, work(1700000000000000, 9)));
+  CHECK_FALSE(has(sent, "insert_deduplicate"));
+  segment.was_found = true;
+  delivery.Send(&segment);
+  sent = good.TakeInserts();
+  CHECK(has(sent, work(1700000000000000, 7)));
+  CHECK(has(sent, "insert_deduplicate=0"));
+  delivery.SendAgain(&segment, 1700000050);
+  sent = good.TakeInserts();
+  CHECK(has(sent, work(1700000050000000, 7)));
+  CHECK(has(sent, "insert_deduplicate=0"));
 }
 
 TEST_CASE("batches are taken and brought in, and questions answered, while a node says nothing") {

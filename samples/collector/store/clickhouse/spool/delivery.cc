@@ -22,26 +22,36 @@ std::string InOne(const std::vector<std::string_view>& rows) {
 
 }  // namespace
 
-// A row of `work` begins with its day and the moment when it is due.
-std::string Delivery::DueAgain(const std::vector<std::string_view>& work, int64_t again_s) {
+// A row of `work` begins with its day and the moment when it is due, and ends with its owner and whether it is done.
+std::string Delivery::OwnWork(const std::vector<std::string_view>& work, int64_t again_s) {
+  const std::string tail = RowWriter().U32(owner_).U8(0).Take();
   std::string block;
-  for (const std::string_view row : work) {
-    const uint64_t due_us = stamps_->Next(again_s);
-    RowWriter head;
-    head.Day(static_cast<int64_t>(due_us / kSecondUs)).U64(due_us);
-    block.append(head.bytes()).append(row.substr(std::min(row.size(), head.bytes().size())));
+  for (std::string_view row : work) {
+    if (again_s != 0) {
+      const uint64_t due_us = stamps_->Next(again_s);
+      RowWriter head;
+      head.Day(static_cast<int64_t>(due_us / kSecondUs)).U64(due_us);
+      block.append(head.bytes());
+      row.remove_prefix(std::min(row.size(), head.bytes().size()));
+    }
+    row.remove_suffix(std::min(row.size(), tail.size()));
+    block.append(row).append(tail);
   }
   return block;
 }
 
-void Delivery::Send(Segment* segment) { Send(segment, 0, {}); }
+void Delivery::Send(Segment* segment) { Send(segment, 0, segment->was_found); }
 
 void Delivery::SendAgain(Segment* segment, int64_t now_s) {
-  Send(segment, now_s, {{"insert_deduplicate", "0"}});
+  Send(segment, now_s, true);
   metrics_->Add(Counter::kBlocksAgain);
 }
 
-void Delivery::Send(Segment* segment, int64_t again_s, const QuerySettings& extra) {
+// A node that knows a block says so although the only one that has it may be dead for good. So what another collector
+// may have sent, or a dead node may have had alone, is to be taken anyway: rows that come twice count once. Its work
+// would wait for its owner, who may be gone.
+void Delivery::Send(Segment* segment, int64_t again_s, bool takes_over) {
+  const QuerySettings extra = takes_over ? QuerySettings{{"insert_deduplicate", "0"}} : QuerySettings{};
   cluster_->Discover();
   const size_t shards = cluster_->shards();
   if (shards == 0) throw Unreachable("no node has told its shard yet");
@@ -54,8 +64,7 @@ void Delivery::Send(Segment* segment, int64_t again_s, const QuerySettings& extr
     }
     for (auto& [place, of_place] : rows) {
       SortRows(place.first, &of_place);
-      const bool is_again = place.first == Table::kWork && again_s != 0;
-      blocks[place] = is_again ? DueAgain(of_place, again_s) : InOne(of_place);
+      blocks[place] = place.first == Table::kWork && takes_over ? OwnWork(of_place, again_s) : InOne(of_place);
     }
   }
   // In this order: who finds work finds its rows.

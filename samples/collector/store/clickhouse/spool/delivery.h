@@ -18,21 +18,23 @@ namespace whydrop::collector::clickhouse {
 
 class Delivery {
  public:
-  Delivery(Cluster* cluster, Spool* spool, Stamps* stamps, Metrics* metrics)
-      : cluster_(cluster), spool_(spool), stamps_(stamps), metrics_(metrics) {}
+  // `owner`: of the work that it makes anew, or takes over.
+  Delivery(Cluster* cluster, Spool* spool, uint32_t owner, Stamps* stamps, Metrics* metrics)
+      : cluster_(cluster), spool_(spool), owner_(owner), stamps_(stamps), metrics_(metrics) {}
 
   // Throw SpoolError if the segment cannot be read, and StoreError if a shard takes nothing.
   void Send(Segment* segment);
-  // To be taken although the engine knows the block, with its work due anew.
+  // After a node died: to be taken although the engine knows the block, with its work due anew.
   void SendAgain(Segment* segment, int64_t now_s);
 
  private:
   // `again_s`: as of when its work is due anew; 0: as it was.
-  void Send(Segment* segment, int64_t again_s, const QuerySettings& extra);
-  std::string DueAgain(const std::vector<std::string_view>& work, int64_t again_s);
+  void Send(Segment* segment, int64_t again_s, bool takes_over);
+  std::string OwnWork(const std::vector<std::string_view>& work, int64_t again_s);
 
   Cluster* const cluster_;
   Spool* const spool_;
+  const uint32_t owner_;
   Stamps* const stamps_;
   Metrics* const metrics_;
 };

@@ -1,7 +1,6 @@
 #include "samples/collector/store/clickhouse/spool/sender.h"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "samples/collector/log_line.h"
@@ -22,8 +21,9 @@ Sender::Sender(Cluster* cluster, TableCheck* tables, Spool* spool, Delivery* del
       delivery_(delivery),
       sent_segments_(sent_segments),
       moved_on_(std::move(moved_on)),
-      ready_(std::make_move_iterator(found.begin()), std::make_move_iterator(found.end())),
-      taken_(found.size()) {}
+      taken_(found.size()) {
+  for (Segment& segment : found) ready_.push_back({std::move(segment), 0});
+}
 
 Sender::~Sender() { Stop(Clock::now()); }
 
@@ -32,8 +32,9 @@ void Sender::Start() {
 }
 
 void Sender::Take(Segment segment, ClosedFor why) {
+  const uint64_t deaths = sent_segments_->deaths();
   const std::lock_guard<std::mutex> lock(mutex_);
-  ready_.push_back(std::move(segment));
+  ready_.push_back({std::move(segment), deaths});
   ++taken_;
   if (why == ClosedFor::kItsSize) filled_ = Clock::now();
   wakes_.notify_one();
@@ -54,7 +55,7 @@ bool Sender::IsUnderLoad() {
 int64_t Sender::OldestS() {
   const std::lock_guard<std::mutex> lock(mutex_);
   int64_t oldest = INT64_MAX;
-  for (const Segment& segment : ready_) oldest = std::min(oldest, segment.oldest_s);
+  for (const Ready& ready : ready_) oldest = std::min(oldest, ready.segment.oldest_s);
   return oldest;
 }
 
@@ -96,18 +97,18 @@ void Sender::Loop() {
 }
 
 void Sender::SendFirst() {
-  Segment* segment = nullptr;
+  Ready* first = nullptr;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    segment = &ready_.front();  // it stays there while others are added behind it
+    first = &ready_.front();  // it stays there while others are added behind it
   }
   try {
-    delivery_->Send(segment);
+    delivery_->Send(&first->segment);
     // Before it leaves the queue: who looks between the two finds it twice and not never.
-    sent_segments_->Add(*segment);
+    sent_segments_->Add(first->segment, first->deaths);
   } catch (const SpoolError& error) {
     // It holds up no other.
-    spool_->SetAside(*segment, error);
+    spool_->SetAside(first->segment, error);
   }
   {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -129,8 +130,9 @@ void Sender::TakeOver() {
   } catch (const StoreError& error) {
     LogWarning("spool", error.what());
   }
+  const uint64_t deaths = sent_segments_->deaths();
   const std::lock_guard<std::mutex> lock(mutex_);
-  for (Segment& segment : left) ready_.push_back(std::move(segment));
+  for (Segment& segment : left) ready_.push_back({std::move(segment), deaths});
   taken_ += left.size();
 }
 

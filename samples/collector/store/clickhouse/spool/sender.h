@@ -47,6 +47,11 @@ class Sender {
   void Stop(Clock::time_point until);
 
  private:
+  struct Ready {
+    Segment segment;
+    uint64_t deaths;  // of nodes, before the first try: one that dies between two may be the only one that has it
+  };
+
   void Loop();
   void SendFirst();
   void TakeOver();
@@ -61,7 +66,7 @@ class Sender {
 
   std::mutex mutex_;
   std::condition_variable wakes_, emptied_;
-  std::deque<Segment> ready_;  // guarded by mutex_, as all that follows
+  std::deque<Ready> ready_;  // guarded by mutex_, as all that follows
   uint64_t taken_ = 0, gone_ = 0;
   Clock::time_point filled_;  // when a segment was taken that was closed for its size
   Clock::time_point give_up_ = Clock::time_point::max();

@@ -12,10 +12,15 @@ constexpr std::chrono::seconds kDeadAfter{5};
 
 }  // namespace
 
-void SentSegments::Add(Segment segment) {
+uint64_t SentSegments::deaths() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return deaths_;
+}
+
+void SentSegments::Add(Segment segment, uint64_t deaths) {
   if (!HasReplicas()) spool_->Remove(segment);
   const std::lock_guard<std::mutex> lock(mutex_);
-  kept_.push_back({std::move(segment), Clock::now(), deaths_});
+  kept_.push_back({std::move(segment), Clock::now(), deaths});
 }
 
 uint64_t SentSegments::count() {

@@ -26,7 +26,10 @@ class SentSegments {
   SentSegments(Cluster* cluster, Spool* spool, Delivery* delivery)
       : cluster_(cluster), spool_(spool), delivery_(delivery) {}
 
-  void Add(Segment segment);
+  // Of nodes, as far as they were counted.
+  uint64_t deaths();
+  // `deaths`: what was counted before it was sent for the first time.
+  void Add(Segment segment, uint64_t deaths);
 
   // How many were added.
   uint64_t count();
@@ -43,7 +46,7 @@ class SentSegments {
   struct Kept {
     Segment segment;
     Clock::time_point sent;
-    uint64_t deaths = 0;  // of nodes, that were counted when it was sent
+    uint64_t deaths = 0;  // that were counted before it was sent
     bool judged = false;
   };
   struct Down {

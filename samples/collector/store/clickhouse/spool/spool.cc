@@ -204,6 +204,7 @@ std::vector<std::string> Spool::AsideHere() {
 Segment Spool::Find(const std::string& path) {
   Segment segment;
   segment.path = path;
+  segment.was_found = true;
   segment.bytes = fs::file_size(path);
   const FramesRead read = Load(&segment);
   for (const ReadBatch& batch : read.batches) {

@@ -39,7 +39,8 @@ struct Segment {
   uint64_t bytes = 0;
   int64_t oldest_s = INT64_MAX;  // when its first batch was received
   size_t rows = 0;
-  uint32_t batches = 0;  // that were written, as far as is known
+  uint32_t batches = 0;    // that were written, as far as is known
+  bool was_found = false;  // another collector may have sent it already, or a part of it
   // What was found when it was read, and is counted.
   uint64_t damaged_bytes = 0;
   uint64_t unfinished_bytes = 0;
