@@ -1,6 +1,12 @@
 // What waits to be judged in a real engine: what is found, and what is made of it.
+#include <chrono>
+#include <thread>
+
+#include "samples/collector/store/clickhouse/encoding/encoder.h"
+#include "samples/collector/store/clickhouse/engine/keys.h"
 #include "samples/collector/store/clickhouse/engine/tables.h"
 #include "samples/collector/store/clickhouse/judging/work_list.h"
+#include "samples/collector/store/clickhouse/spool/spool.h"
 #include "samples/collector/store/clickhouse/stamp.h"
 #include "samples/collector/tests/store/store_fixture.h"
 
@@ -117,4 +123,40 @@ TEST_CASE_FIXTURE(JudgingFixture, "a verdict that the end of the wait changes is
   now += kJoinWindowS + 1;
   store->Settle();
   CHECK(Waiting() == "0\n");
+}
+
+TEST_CASE_FIXTURE(JudgingFixture,
+                  "what a collector that is gone left in the spool is judged before it counts as complete") {
+  store.reset();
+  {
+    std::vector<Segment> found;
+    Spool spool(settings.spool, uint64_t{1} << 30, &metrics, &found);
+    Stamps stamps;
+    Batch batch = Make('c');
+    batch.received_unix_s = now - 5;
+    batch.connections = {Record(1, Id('t'))};
+    SpooledBatch rows;
+    REQUIRE(Encoder(kOthers, &stamps, &metrics).Encode(&batch, &rows) == StoreVerdict::kAccepted);
+    spool.Append({rows});
+    spool.Close();
+  }
+  Open();
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (store->Health().complete_until_s < now - 1 && std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  REQUIRE(store->Health().complete_until_s >= now - 1);
+  CHECK(Waiting() == "0\n");
+  CHECK(Ask().connections == 1);
+}
+
+TEST_CASE_FIXTURE(JudgingFixture, "links that a sender made a circle of do not keep a round from ending") {
+  Batch batch = Make('c');
+  batch.parts = 2;
+  const auto key = [](uint32_t number) { return KeyOfConnection(Role::kClient, Id('c'), number); };
+  batch.connections = {Record(1, key(2)), Record(2, key(1)), Record(3), Record(4)};
+  batch.connections[2].previous = 1;
+  batch.connections[3].previous = 2;
+  Post(batch);
+  CHECK(Ask().connections == 4);
 }

@@ -18,6 +18,9 @@ constexpr size_t kItemsOfRound = 2000000;          // then others have their tur
 constexpr int64_t kAloneS = 60;                    // what a dead node alone has is not waited for longer
 constexpr uint64_t kNoRowsUs = kDayS * kSecondUs;  // an item without rows is given up
 constexpr std::chrono::seconds kCopyWait{6};
+// The second is for the connections that links led to in the first, perhaps in a shard that was done. They lead no
+// further: where tokens that somebody chose to be link keys lead in a circle, a round ends all the same.
+constexpr int kPasses = 2;
 
 // What became due before may be judged by what the node has.
 uint64_t KnownUntilUs(const Lag& lag, int64_t now_s) {
@@ -151,12 +154,13 @@ Judge::Judge(Cluster* cluster, Stamps* stamps, uint32_t join_window_s, int64_t s
 
 bool Judge::Round(int64_t now_s, int64_t sent_since_s, WhoseWork whose, const MayGoOnFn& may_go_on) {
   bool clean = true;
-  do {
+  made_work_ = true;
+  for (int pass = 0; pass < kPasses && clean && made_work_; ++pass) {
     made_work_ = false;
     for (size_t shard = 0; shard < cluster_->shards(); ++shard) {
       clean &= RoundOfShard(shard, now_s, sent_since_s, whose, may_go_on);
     }
-  } while (clean && made_work_);
+  }
   return clean;
 }
 

@@ -121,7 +121,7 @@ bool Rounds::Round(Haste haste, int64_t now_s) {
     if (!servers_.Review(now_s)) break;
   }
   if (clean) sent_segments_->Judged(sent);
-  sent_segments_->LookAfter(now_s);
+  sent_segments_->LookAfter(now_s, [this] { return IsOver(); });
   // What servers told of themselves is part of the answers once it was looked at.
   clean &= reviewed_count_ >= sent;
   for (size_t shard = 0; shard < cluster_->shards(); ++shard) {
@@ -137,7 +137,13 @@ bool Rounds::Round(Haste haste, int64_t now_s) {
   return clean && cluster_->shards() != 0;
 }
 
-// False: it is to stop, and it is late.
+// It is to stop, and it is late.
+bool Rounds::IsOver() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return stopping_ && Clock::now() >= give_up_;
+}
+
+// False: it is over. Waits under load.
 bool Rounds::MayGoOn() {
   std::unique_lock<std::mutex> lock(mutex_);
   while (!stopping_ && settle_done_ == settle_wanted_ && before_.is_under_load() &&

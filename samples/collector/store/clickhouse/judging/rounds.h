@@ -65,6 +65,7 @@ class Rounds {
 
   void Loop();
   bool Round(Haste haste, int64_t now_s);
+  bool IsOver();
   bool MayGoOn();
   void Refresh();
 

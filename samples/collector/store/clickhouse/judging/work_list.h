@@ -67,7 +67,6 @@ class WorkList {
 
   const Settings& settings_;
   const uint32_t owner_;
-  std::atomic<uint64_t> expected_us_{UINT64_MAX};
   uint64_t first_us_;        // of a shard that was not looked at yet
   std::vector<Mark> marks_;  // by shard
 };

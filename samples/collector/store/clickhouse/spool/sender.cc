@@ -81,12 +81,13 @@ void Sender::Loop() {
     const bool has_failed = !trouble_.empty();
     wakes_.wait_for(lock, kTryAgainAfter, [&] { return !has_failed && (stopping_ || !ready_.empty()); });
     if (stopping_ && (ready_.empty() || Clock::now() > give_up_)) return;
-    const bool is_idle = ready_.empty();
+    const bool has_one = !ready_.empty();
     lock.unlock();
     std::string trouble;
     try {
       tables_->Pass();
-      is_idle ? TakeOver() : SendFirst();
+      if (has_one) SendFirst();
+      if (HasTime()) TakeOver();
     } catch (const StoreError& error) {
       trouble = error.what();
       LogWarning("engine", trouble);
@@ -117,6 +118,11 @@ void Sender::SendFirst() {
     emptied_.notify_all();
   }
   moved_on_();
+}
+
+bool Sender::HasTime() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return ready_.empty() && !stopping_;
 }
 
 // What lies in the spool of a collector that is gone is brought in by whoever has the engine and nothing of its own to

@@ -54,6 +54,7 @@ class Sender {
 
   void Loop();
   void SendFirst();
+  bool HasTime();
   void TakeOver();
 
   Cluster* const cluster_;

@@ -12,15 +12,16 @@ constexpr std::chrono::seconds kDeadAfter{5};
 
 }  // namespace
 
+void SentSegments::Add(Segment segment, uint64_t deaths) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  kept_.push_back({std::move(segment), Clock::now(), deaths});
+  // A round may take long: the spool must not fill up meanwhile with what the engine has.
+  for (auto kept = kept_.begin(); kept != kept_.end() && IsHalfFull(); ++kept) RemoveFile(&*kept);
+}
+
 uint64_t SentSegments::deaths() {
   const std::lock_guard<std::mutex> lock(mutex_);
   return deaths_;
-}
-
-void SentSegments::Add(Segment segment, uint64_t deaths) {
-  if (!HasReplicas()) spool_->Remove(segment);
-  const std::lock_guard<std::mutex> lock(mutex_);
-  kept_.push_back({std::move(segment), Clock::now(), deaths});
 }
 
 uint64_t SentSegments::count() {
@@ -50,26 +51,42 @@ std::vector<SentSegments::Kept*> SentSegments::All() {
   return all;
 }
 
-void SentSegments::LookAfter(int64_t now_s) {
+void SentSegments::LookAfter(int64_t now_s, const std::function<bool()>& is_over) {
   const std::vector<Kept*> all = All();
   if (all.empty()) return;
   if (HasReplicas()) {
     CountDeaths();
     for (Kept* kept : all) {
+      if (is_over()) return;
       if (kept->deaths != deaths_) SendAgain(kept, now_s);
     }
   }
-  for (const Kept* kept : all) {
-    if (!CanGo(*kept)) return;
-    if (HasReplicas()) spool_->Remove(kept->segment);
+  for (Kept* kept : all) {
+    const bool is_done = kept->judged && kept->deaths == deaths_ && (!HasReplicas() || IsCopied(kept->sent));
     const std::lock_guard<std::mutex> lock(mutex_);
+    if (is_done || IsHalfFull()) RemoveFile(kept);
+    if (kept->has_file) break;
+  }
+  const std::lock_guard<std::mutex> lock(mutex_);
+  while (!kept_.empty() && kept_.front().judged && !kept_.front().has_file) {
     kept_.pop_front();
     ++let_go_;
   }
 }
 
+// With mutex_ held.
+void SentSegments::RemoveFile(Kept* kept) {
+  if (kept->has_file) spool_->Remove(kept->segment);
+  kept->has_file = false;
+}
+
 void SentSegments::SendAgain(Kept* kept, int64_t now_s) {
-  Segment segment = kept->segment;
+  Segment segment;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!kept->has_file) return;
+    segment = kept->segment;
+  }
   try {
     delivery_->SendAgain(&segment, now_s);
   } catch (const SpoolError& error) {
@@ -104,14 +121,8 @@ void SentSegments::CountDeaths() {
   }
 }
 
-bool SentSegments::CanGo(const Kept& kept) {
-  if (!HasReplicas()) return kept.judged;
-  const bool is_full = spool_->bytes() > spool_->max_bytes() / 2;
-  return is_full || (kept.judged && IsCopied(kept));
-}
-
-bool SentSegments::IsCopied(const Kept& kept) {
-  const auto waited = Clock::now() - kept.sent;
+bool SentSegments::IsCopied(Clock::time_point sent) {
+  const auto waited = Clock::now() - sent;
   for (size_t shard = 0; shard < cluster_->shards(); ++shard) {
     const std::vector<Node*> nodes = cluster_->Replicas(shard);
     size_t copies = 0;

@@ -1,8 +1,10 @@
-// Segments that are in the engine: each is kept in the spool until it was judged and a second node has it, and sent
-// again where a node died that may have been the only one. Without replicas there is no second node to wait for.
+// Segments that are in the engine: the file of each is kept in the spool until it was judged and a second node has it,
+// and sent again where a node died that may have been the only one. Without replicas there is no second node to wait
+// for.
 //
 // Kept until it was judged: what is not, when a collector dies, is found again by who takes its file over. Only where
-// judging is so far behind that the spool is half full, a file goes before; then it is found when a collector starts.
+// the spool is half full a file goes before; then a collector that starts finds it. What is not judged is remembered
+// also without its file: this collector has to look for it.
 //
 // Thread rule: one thread adds and one looks after them; everything else from any thread.
 #ifndef WHYDROP_COLLECTOR_CLICKHOUSE_SENT_SEGMENTS_H
@@ -11,6 +13,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <vector>
@@ -38,8 +41,8 @@ class SentSegments {
 
   // All of the first `count` was judged.
   void Judged(uint64_t count);
-  // Sends again what may be lost, lets go what can be.
-  void LookAfter(int64_t now_s);
+  // Sends again what may be lost, until `is_over`, and lets go what can be.
+  void LookAfter(int64_t now_s, const std::function<bool()>& is_over);
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -48,6 +51,7 @@ class SentSegments {
     Clock::time_point sent;
     uint64_t deaths = 0;  // that were counted before it was sent
     bool judged = false;
+    bool has_file = true;
   };
   struct Down {
     Clock::time_point since;
@@ -58,8 +62,9 @@ class SentSegments {
   std::vector<Kept*> All();
   void CountDeaths();
   void SendAgain(Kept* kept, int64_t now_s);
-  bool CanGo(const Kept& kept);
-  bool IsCopied(const Kept& kept);
+  bool IsHalfFull() const { return spool_->bytes() > spool_->max_bytes() / 2; }
+  void RemoveFile(Kept* kept);
+  bool IsCopied(Clock::time_point sent);
 
   Cluster* const cluster_;
   Spool* const spool_;

@@ -80,16 +80,15 @@ void SpoolWriter::Loop() {
     const auto until = spool_->open().rows != 0 ? opened_ + std::chrono::milliseconds(settings_.block_ms)
                                                 : Clock::now() + std::chrono::hours(1);
     wakes_.wait_until(lock, until, [this] { return stopping_ || !waiting_.empty() || WantsToClose(); });
-    encoder_.Learn(std::exchange(learned_, {}));
+    const std::vector<Label> learned = std::exchange(learned_, {});
     std::vector<PendingBatch> group;
     waiting_.MoveTo(&group, kMaxBatchesAtOnce);
-    if (!group.empty()) {
-      lock.unlock();
-      Write(&group);
-      lock.lock();
-      waiting_.Release(group);
-      written_ += group.size();
-    }
+    lock.unlock();
+    encoder_.Learn(learned);
+    if (!group.empty()) Write(&group);
+    lock.lock();
+    waiting_.Release(group);
+    written_ += group.size();
     if (WantsToClose()) {
       const ClosedFor why = IsFull() ? ClosedFor::kItsSize : ClosedFor::kItsTime;
       lock.unlock();
