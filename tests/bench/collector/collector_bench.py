@@ -230,7 +230,7 @@ def main():
         parser.add_argument("--" + name, required=True)
     parser.add_argument("--seconds", type=float, default=4, help="of each turn of the uploads")
     parser.add_argument("--rows", type=int, default=200000)
-    parser.add_argument("--engine-rows", type=int, default=4000000)
+    parser.add_argument("--engine-rows", type=int, default=6000000)
     parser.add_argument("--hold", type=float, default=60, help="seconds, 0: not")
     parser.add_argument("--connections", type=int, default=10000)
     parser.add_argument("--only", choices=PARTS)

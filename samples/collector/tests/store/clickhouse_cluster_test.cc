@@ -361,12 +361,12 @@ TEST_CASE("what another collector may have sent is to be taken anyway, and its w
   const auto has = [](const std::string& text, const std::string& part) {
     return text.find(part) != std::string::npos;
   };
-  delivery.Send(&segment);
+  delivery.Insert(delivery.Prepare(&segment));
   std::string sent = good.TakeInserts();
   CHECK(has(sent, work(1700000000000000, 9)));
   CHECK_FALSE(has(sent, "insert_deduplicate"));
   segment.was_found = true;
-  delivery.Send(&segment);
+  delivery.Insert(delivery.Prepare(&segment));
   sent = good.TakeInserts();
   CHECK(has(sent, work(1700000000000000, 7)));
   CHECK(has(sent, "insert_deduplicate=0"));

@@ -47,6 +47,10 @@ TEST_CASE("any byte of a segment that flips costs the batch it lies in, and is c
   }
 }
 
+TEST_CASE("a frame is as long as is said before") {
+  CHECK(Frame(kMark, 1, Rows(std::string(300, 'x'))).size() == FrameBytes(Rows(std::string(300, 'x'))));
+}
+
 TEST_CASE("a segment that was cut short keeps what is whole") {
   const auto frames = FramesOf({"one", "two", "three"});
   const std::string whole = InOne(frames) + EndFrame(kMark, 3);

@@ -11,6 +11,7 @@ namespace whydrop::collector::clickhouse {
 namespace {
 
 constexpr size_t kMaxSessionsKnown = 50000;
+constexpr size_t kRecordBytes = 320;  // of a usual record's rows, and some more
 
 std::string Name(const std::string& app_id, std::string_view rest) {
   std::string name = app_id;
@@ -60,6 +61,7 @@ StoreVerdict Encoder::Encode(Batch* batch, SpooledBatch* out) {
 
   labels_.Fold(batch);
   out->received_s = batch->received_unix_s;
+  out->Reserve(batch->connections.size() * kRecordBytes);
   BatchRows rows(*batch, stamps_->Next(batch->received_unix_s), owner_, out);
   for (const Label& label : labels_.TakeNew()) rows.PutLabel(label.app_id, label.dimension, label.value);
   rows.PutSession();

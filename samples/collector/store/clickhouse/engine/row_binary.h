@@ -51,6 +51,7 @@ class RowWriter {
     out_.append(bytes);
     return *this;
   }
+  void Reserve(size_t bytes) { out_.reserve(bytes); }
   std::string Take() { return std::move(out_); }
   std::string_view bytes() const { return out_; }
   // For the next row, in the same memory.

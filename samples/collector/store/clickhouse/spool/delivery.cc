@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <utility>
 #include <vector>
 
 #include "samples/collector/store/clickhouse/engine/row_binary.h"
@@ -40,38 +39,40 @@ std::string Delivery::OwnWork(const std::vector<std::string_view>& work, int64_t
   return block;
 }
 
-void Delivery::Send(Segment* segment) { Send(segment, 0, segment->was_found); }
+Delivery::Blocks Delivery::Prepare(Segment* segment) { return Prepare(segment, 0, segment->was_found); }
 
 void Delivery::SendAgain(Segment* segment, int64_t now_s) {
-  Send(segment, now_s, true);
+  Insert(Prepare(segment, now_s, true));
   metrics_->Add(Counter::kBlocksAgain);
 }
 
 // A node that knows a block says so although the only one that has it may be dead for good. So what another collector
 // may have sent, or a dead node may have had alone, is to be taken anyway: rows that come twice count once. Its work
 // would wait for its owner, who may be gone.
-void Delivery::Send(Segment* segment, int64_t again_s, bool takes_over) {
-  const QuerySettings extra = takes_over ? QuerySettings{{"insert_deduplicate", "0"}} : QuerySettings{};
-  cluster_->Discover();
+Delivery::Blocks Delivery::Prepare(Segment* segment, int64_t again_s, bool takes_over) {
   const size_t shards = cluster_->shards();
   if (shards == 0) throw Unreachable("no node has told its shard yet");
-  std::map<std::pair<Table, size_t>, std::string> blocks;  // by table and shard
-  {
-    const FramesRead read = spool_->Load(segment);
-    std::map<std::pair<Table, size_t>, std::vector<std::string_view>> rows;
-    for (const ReadBatch& batch : read.batches) {
-      for (const SpooledRow& row : batch.rows) rows[{row.table, row.key_hash % shards}].push_back(row.bytes);
-    }
-    for (auto& [place, of_place] : rows) {
-      SortRows(place.first, &of_place);
-      blocks[place] = place.first == Table::kWork && takes_over ? OwnWork(of_place, again_s) : InOne(of_place);
-    }
+  Blocks blocks;
+  blocks.to_be_taken_anyway = takes_over;
+  const FramesRead read = spool_->Load(segment);
+  std::map<std::pair<Table, size_t>, std::vector<std::string_view>> rows;
+  for (const ReadBatch& batch : read.batches) {
+    for (const SpooledRow& row : batch.rows) rows[{row.table, row.key_hash % shards}].push_back(row.bytes);
   }
+  for (auto& [place, of_place] : rows) {
+    SortRows(place.first, &of_place);
+    blocks.rows[place] = place.first == Table::kWork && takes_over ? OwnWork(of_place, again_s) : InOne(of_place);
+  }
+  return blocks;
+}
+
+void Delivery::Insert(const Blocks& blocks) {
+  const QuerySettings extra = blocks.to_be_taken_anyway ? QuerySettings{{"insert_deduplicate", "0"}} : QuerySettings{};
   // In this order: who finds work finds its rows.
   for (const Table table : kSpooledTables) {
-    for (const auto& [place, block] : blocks) {
+    for (const auto& [place, rows] : blocks.rows) {
       if (place.first != table) continue;
-      cluster_->Insert(place.second, TableName(table), block, extra);
+      cluster_->Insert(place.second, TableName(table), rows, extra);
       metrics_->Add(Counter::kBlocks);
     }
   }

@@ -5,8 +5,10 @@
 #define WHYDROP_COLLECTOR_CLICKHOUSE_DELIVERY_H
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "samples/collector/metrics.h"
@@ -22,14 +24,22 @@ class Delivery {
   Delivery(Cluster* cluster, Spool* spool, uint32_t owner, Stamps* stamps, Metrics* metrics)
       : cluster_(cluster), spool_(spool), owner_(owner), stamps_(stamps), metrics_(metrics) {}
 
-  // Throw SpoolError if the segment cannot be read, and StoreError if a shard takes nothing.
-  void Send(Segment* segment);
+  // What a segment brings, as the engine gets it.
+  struct Blocks {
+    std::map<std::pair<Table, size_t>, std::string> rows;  // by table and shard
+    bool to_be_taken_anyway = false;                       // although the engine knows a block
+  };
+
+  // Throws SpoolError if the segment cannot be read, and Unreachable while the number of shards is not known.
+  Blocks Prepare(Segment* segment);
+  // Throws StoreError if a shard takes nothing.
+  void Insert(const Blocks& blocks);
   // After a node died: to be taken although the engine knows the block, with its work due anew.
   void SendAgain(Segment* segment, int64_t now_s);
 
  private:
   // `again_s`: as of when its work is due anew; 0: as it was.
-  void Send(Segment* segment, int64_t again_s, bool takes_over);
+  Blocks Prepare(Segment* segment, int64_t again_s, bool takes_over);
   std::string OwnWork(const std::vector<std::string_view>& work, int64_t again_s);
 
   Cluster* const cluster_;

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::string_view kMagic = "whydrop";
 constexpr size_t kHeadBytes = kMarkBytes + 12;
+constexpr size_t kBatchHeadBytes = 12;
 
 // Of bytes that lie apart.
 uint32_t Checksum(std::initializer_list<std::string_view> parts) {
@@ -102,6 +103,8 @@ void AppendFrame(std::string_view mark, uint32_t number, const SpooledBatch& bat
   head.U64(static_cast<uint64_t>(batch.received_s)).U32(batch.rows());
   AppendFramed(mark, number, head.bytes(), batch.bytes(), out);
 }
+
+size_t FrameBytes(const SpooledBatch& batch) { return kHeadBytes + kBatchHeadBytes + batch.bytes().size(); }
 
 std::string EndFrame(std::string_view mark, uint32_t batches) {
   std::string frame;

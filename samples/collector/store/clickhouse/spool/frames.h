@@ -34,6 +34,8 @@ class SpooledBatch {
  public:
   int64_t received_s = 0;
 
+  // Memory for so many bytes of rows, so that they need not be moved.
+  void Reserve(size_t bytes) { out_.Reserve(bytes); }
   // Rows of one key go to one shard.
   void Add(Table table, uint64_t key_hash, std::string_view row) {
     out_.U8(static_cast<uint8_t>(table)).U64(key_hash).Text(row);
@@ -63,6 +65,7 @@ std::string NewMark();
 uint8_t VersionOf(std::string_view mark);
 
 void AppendFrame(std::string_view mark, uint32_t number, const SpooledBatch& batch, std::string* out);
+size_t FrameBytes(const SpooledBatch& batch);
 std::string EndFrame(std::string_view mark, uint32_t batches);
 
 struct FramesRead {

@@ -73,6 +73,7 @@ void Sender::Stop(Clock::time_point until) {
     emptied_.notify_all();
   }
   if (thread_.joinable()) thread_.join();
+  next_ = {};  // waits for it: it looks at the queue
 }
 
 void Sender::Loop() {
@@ -85,6 +86,7 @@ void Sender::Loop() {
     lock.unlock();
     std::string trouble;
     try {
+      cluster_->Discover();
       tables_->Pass();
       if (has_one) SendFirst();
       if (HasTime()) TakeOver();
@@ -104,7 +106,7 @@ void Sender::SendFirst() {
     first = &ready_.front();  // it stays there while others are added behind it
   }
   try {
-    delivery_->Send(&first->segment);
+    delivery_->Insert(Prepare(first));
     // Before it leaves the queue: who looks between the two finds it twice and not never.
     sent_segments_->Add(first->segment, first->deaths);
   } catch (const SpoolError& error) {
@@ -118,6 +120,20 @@ void Sender::SendFirst() {
     emptied_.notify_all();
   }
   moved_on_();
+}
+
+// What it brings; and begins with the one behind it.
+Delivery::Blocks Sender::Prepare(Ready* first) {
+  const bool is_ready = std::exchange(next_of_, nullptr) == first;
+  Delivery::Blocks blocks = is_ready ? next_.get() : delivery_->Prepare(&first->segment);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (ready_.size() > 1) {
+    next_of_ = &ready_[1];
+    // By this thread, when it is asked for, where the system has no other.
+    next_ = std::async(std::launch::async | std::launch::deferred,
+                       [this, segment = &ready_[1].segment] { return delivery_->Prepare(segment); });
+  }
+  return blocks;
 }
 
 bool Sender::HasTime() {

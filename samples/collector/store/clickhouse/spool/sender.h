@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <future>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -54,6 +55,7 @@ class Sender {
 
   void Loop();
   void SendFirst();
+  Delivery::Blocks Prepare(Ready* first);
   bool HasTime();
   void TakeOver();
 
@@ -63,7 +65,10 @@ class Sender {
   Delivery* const delivery_;
   SentSegments* const sent_segments_;
   const std::function<void()> moved_on_;
-  Clock::time_point searched_;  // the thread's
+  // The thread's.
+  Clock::time_point searched_;
+  std::future<Delivery::Blocks> next_;  // made while the engine takes those before
+  const Ready* next_of_ = nullptr;      // nullptr: there is none
 
   std::mutex mutex_;
   std::condition_variable wakes_, emptied_;

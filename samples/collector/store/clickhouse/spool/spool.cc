@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <utility>
 
 #include "samples/collector/log_line.h"
 
@@ -24,7 +25,8 @@ constexpr const char* kDamagedEnding = ".damaged";
 constexpr const char* kLockName = "lock";
 constexpr size_t kNameDigits = 16;
 constexpr size_t kMostDamagedKept = 64;
-constexpr uint64_t kMostReadBytes = uint64_t{1} << 30;  // the store closes a segment long before
+constexpr size_t kSomeBytes = size_t{1} << 16;
+constexpr size_t kMostReadBytes = size_t{1} << 30;  // the store closes a segment long before
 
 [[noreturn]] void Fail(const std::string& what, const std::string& path) {
   throw SpoolError("the spool cannot " + what + " '" + path + "': " + std::strerror(errno));
@@ -42,19 +44,26 @@ void SyncDirectory(const std::string& path) {
 std::string ReadAll(const std::string& path) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) Fail("open", path);
-  std::string bytes;
+  // Its size is believed only as a hint: the end is where nothing more can be read.
   struct stat status {};
-  if (fstat(fd, &status) == 0) bytes.reserve(std::min(static_cast<uint64_t>(status.st_size), kMostReadBytes));
-  std::vector<char> piece(size_t{1} << 16);
-  ssize_t count = 0;
-  while (bytes.size() < kMostReadBytes &&
-         ((count = read(fd, piece.data(), piece.size())) > 0 || (count < 0 && errno == EINTR))) {
-    if (count > 0) bytes.append(piece.data(), static_cast<size_t>(count));
+  const bool has_size = fstat(fd, &status) == 0 && status.st_size > 0;
+  std::string bytes;
+  size_t size = 0;
+  size_t room = has_size ? static_cast<size_t>(status.st_size) + 1 : kSomeBytes;
+  ssize_t count = 1;
+  while (count != 0 && size < kMostReadBytes) {
+    if (size == bytes.size()) bytes.resize(std::min<size_t>(size + std::exchange(room, kSomeBytes), kMostReadBytes));
+    count = read(fd, bytes.data() + size, bytes.size() - size);
+    if (count < 0 && errno != EINTR) break;
+    size += static_cast<size_t>(std::max<ssize_t>(count, 0));
   }
   const int error = errno;
+  // It is hardly ever read again, and its memory serves better for what is written next.
+  posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
   close(fd);
   errno = error;
   if (count < 0) Fail("read", path);
+  bytes.resize(size);
   return bytes;
 }
 
@@ -279,13 +288,23 @@ void Spool::OpenSegment() {
   fd_ = ::open(open_.path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd_ < 0) Fail("create", open_.path);
   ++next_name_;
-  SyncDirectory(directory_);
+  try {
+    SyncDirectory(directory_);
+  } catch (const SpoolError&) {
+    // Its name may not outlive a power cut, and so may nothing that is written into it.
+    close(fd_);
+    fd_ = -1;
+    throw;
+  }
 }
 
 void Spool::Append(const std::vector<SpooledBatch>& batches) {
   if (fd_ < 0 && open_.rows != 0) throw StoreError("the spool waits for a damaged segment to be closed");
   if (fd_ < 0) OpenSegment();
+  size_t size = 0;
+  for (const SpooledBatch& batch : batches) size += FrameBytes(batch);
   std::string bytes;
+  bytes.reserve(size);
   size_t rows = 0;
   uint32_t number = open_.batches;
   for (const SpooledBatch& batch : batches) {
