@@ -342,6 +342,32 @@ TEST_CASE("a segment that cannot be read is set aside, and holds up no other") {
   }
 }
 
+TEST_CASE("what the engine does not take is tried again, and not read again") {
+  const TestDirectory directory;
+  AnsweringNode node;
+  Cluster cluster(ParseUrl("http://" + node.host() + "/drops"));
+  Metrics metrics;
+  Stamps stamps;
+  std::vector<Segment> found;
+  Spool spool(directory.path(), 1 << 20, &metrics, &found);
+  Delivery delivery(&cluster, &spool, 7, &stamps, &metrics);
+  SentSegments sent(&cluster, &spool, &delivery);
+  TableCheck tables(&cluster, false);
+  Sender sender(&cluster, &tables, &spool, &delivery, &sent, {}, [] {});
+  SpooledBatch batch;
+  batch.Add(Table::kSessions, 7, "a row");
+  spool.Append({batch});
+  const Segment segment = spool.Close();
+  node.Be(AnsweringNode::Mood::kFailing);
+  sender.Start();
+  sender.Take(segment, ClosedFor::kItsTime);
+  CHECK(node.WaitForInsert("sessions"));
+  std::filesystem::rename(segment.path, segment.path + ".away");
+  node.Be(AnsweringNode::Mood::kWell);
+  CHECK(sender.WaitUntilSent(Clock::now() + kSoon));
+  CHECK(sent.count() == 1);
+}
+
 TEST_CASE("what another collector may have sent is to be taken anyway, and its work is one's own") {
   const TestDirectory directory;
   AnsweringNode good;

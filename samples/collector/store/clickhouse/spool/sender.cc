@@ -106,13 +106,16 @@ void Sender::SendFirst() {
     first = &ready_.front();  // it stays there while others are added behind it
   }
   try {
-    delivery_->Insert(Prepare(first));
+    Prepare(first);
+    delivery_->Insert(blocks_);
     // Before it leaves the queue: who looks between the two finds it twice and not never.
     sent_segments_->Add(first->segment, first->deaths);
   } catch (const SpoolError& error) {
     // It holds up no other.
     spool_->SetAside(first->segment, error);
   }
+  blocks_ = {};
+  blocks_of_ = nullptr;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     ready_.pop_front();
@@ -122,18 +125,18 @@ void Sender::SendFirst() {
   moved_on_();
 }
 
-// What it brings; and begins with the one behind it.
-Delivery::Blocks Sender::Prepare(Ready* first) {
-  const bool is_ready = std::exchange(next_of_, nullptr) == first;
-  Delivery::Blocks blocks = is_ready ? next_.get() : delivery_->Prepare(&first->segment);
+// What it brings, kept for as long as the engine does not take it; and begins with the one behind it.
+void Sender::Prepare(Ready* first) {
+  if (blocks_of_ == first) return;
+  const bool was_next = std::exchange(next_of_, nullptr) == first;
+  blocks_ = was_next ? next_.get() : delivery_->Prepare(&first->segment);
+  blocks_of_ = first;
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (ready_.size() > 1) {
-    next_of_ = &ready_[1];
-    // By this thread, when it is asked for, where the system has no other.
-    next_ = std::async(std::launch::async | std::launch::deferred,
-                       [this, segment = &ready_[1].segment] { return delivery_->Prepare(segment); });
-  }
-  return blocks;
+  if (ready_.size() < 2) return;
+  next_of_ = &ready_[1];
+  // By this thread, when it is asked for, where the system has no other.
+  next_ = std::async(std::launch::async | std::launch::deferred,
+                     [this, segment = &ready_[1].segment] { return delivery_->Prepare(segment); });
 }
 
 bool Sender::HasTime() {

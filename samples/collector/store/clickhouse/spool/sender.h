@@ -55,7 +55,7 @@ class Sender {
 
   void Loop();
   void SendFirst();
-  Delivery::Blocks Prepare(Ready* first);
+  void Prepare(Ready* first);
   bool HasTime();
   void TakeOver();
 
@@ -67,8 +67,10 @@ class Sender {
   const std::function<void()> moved_on_;
   // The thread's.
   Clock::time_point searched_;
+  Delivery::Blocks blocks_;
+  const Ready* blocks_of_ = nullptr;    // nullptr: there are none
   std::future<Delivery::Blocks> next_;  // made while the engine takes those before
-  const Ready* next_of_ = nullptr;      // nullptr: there is none
+  const Ready* next_of_ = nullptr;
 
   std::mutex mutex_;
   std::condition_variable wakes_, emptied_;
